@@ -1,3 +1,5 @@
+import { ConfigError } from './error.js';
+
 /** How much evidence is enough, and what to do in doubt. Data: the six of `policies/` and those a user extends from them. */
 
 /** Evidence, weakest to strongest. */
@@ -20,4 +22,27 @@ export interface Policy {
 
 export function atLeast(proven: Level, wanted: Level): boolean {
   return LEVELS.indexOf(proven) >= LEVELS.indexOf(wanted);
+}
+
+const CHOICES = {
+  withRecord: [...LEVELS, 'never'],
+  withoutRecord: ['exists', 'spark', 'never'],
+  otherKey: ['exists', 'never'],
+  outdatedMarker: ['run', 'ignore'],
+  whenUnknown: ['run', 'refuse'],
+} as const;
+
+/** A policy from data, every field present and known. For the six that ship; own ones are checked with the config. */
+export function readPolicy(name: string, data: Readonly<Record<string, unknown>>): Policy {
+  const known = ['describe', ...Object.keys(CHOICES)];
+  const stranger = Object.keys(data).find((field) => !known.includes(field));
+  if (stranger) throw new ConfigError('config/policy', `policy ${name}: unknown field ${stranger}`);
+  if (typeof data['describe'] !== 'string')
+    throw new ConfigError('config/policy', `policy ${name}: describe is missing`);
+  for (const [field, choices] of Object.entries(CHOICES)) {
+    if (!(choices as readonly unknown[]).includes(data[field])) {
+      throw new ConfigError('config/policy', `policy ${name}: ${field} must be one of ${choices.join(', ')}`);
+    }
+  }
+  return { name, ...(data as Omit<Policy, 'name'> & Record<string, unknown>) };
 }

@@ -1,0 +1,135 @@
+import type { WorkKey } from './brand.js';
+import type { Truth } from './condition.js';
+import { chooseRecord, type Freshness, type Viability, viability } from './freshness.js';
+import type { Policy } from './policy.js';
+import { type OutputSeen, type Proof, prove, type Records } from './prove.js';
+import type { Because, Reason, Verdict } from './reason.js';
+import type { WorkRecord } from './record.js';
+import type { Doubt } from './sighting.js';
+
+/** Everything a decision depends on. Nothing else is asked: no clock, no store, no chance. */
+export interface Situation {
+  readonly condition?: { readonly truth: Truth; readonly because: readonly string[] };
+  readonly key: KeyState;
+  readonly outputs: readonly OutputSeen[];
+  /** The key's log; a doubt if it (or a place's) could not be read. */
+  readonly records: readonly WorkRecord[] | { readonly doubt: Doubt };
+  /** Who else works on this key or at one of the places. */
+  readonly lease: 'free' | 'held' | 'given-up';
+  readonly control: Control;
+  /** Somebody who will run, or the user by name, wants the outputs. False lets gone intermediates stay gone. */
+  readonly needed: boolean;
+  readonly policy: Policy;
+  readonly whenUnknown?: 'run' | 'refuse';
+  readonly freshness: Freshness;
+  readonly now: number;
+}
+
+export type KeyState =
+  | { readonly state: 'known'; readonly key: WorkKey }
+  | { readonly state: 'pending'; readonly on: readonly string[] }
+  | { readonly state: 'input-missing'; readonly what: string }
+  | { readonly state: 'unknown'; readonly doubt: Doubt }
+  | { readonly state: 'not-cached'; readonly why: string };
+
+export interface Control {
+  /** Ignore what is there, but record. */
+  readonly force: boolean;
+  /** `--no-cache` and `--write-only`: nothing is read. */
+  readonly readOff: boolean;
+}
+
+/** Total and pure: every situation has one verdict, and the same situation the same. Only positive proof skips. */
+export function decide(situation: Situation): Verdict {
+  const verdict = decideAlone(situation);
+  if (verdict.action !== 'run' && verdict.action !== 'restore') return verdict;
+  // Nobody works without the leases. Who waited looks afresh: that the holder succeeded is no reason to skip.
+  if (situation.lease === 'held') return { action: 'wait', reason: 'held', because: verdict.because };
+  if (situation.lease === 'given-up') return { action: 'refuse', reason: 'busy', because: verdict.because };
+  return verdict;
+}
+
+function decideAlone(situation: Situation): Verdict {
+  const { condition, key, outputs, control, policy } = situation;
+  if (!control.force && condition?.truth === 'false')
+    return say('skip', 'condition-false', about('when', condition.because));
+  if (key.state === 'pending') return say('wait', 'pending', about('needs', key.on));
+  if (key.state === 'input-missing') return say('refuse', 'input-missing', about('inputs', [key.what]));
+  if (control.force) return say('run', 'forced');
+  if (condition?.truth === 'unknown') return inDoubt(situation, 'condition-unknown', about('when', condition.because));
+  if (outputs.length === 0) {
+    return condition ? say('run', 'condition-true', about('when', condition.because)) : say('run', 'nothing-to-prove');
+  }
+  const blind = outputs.find((output) => output.sighting.state === 'unknown');
+  if (blind) return say('refuse', 'place-unknown', about(blind.name, [blind.sighting.why]));
+  if (control.readOff) return say('run', 'cache-off');
+  if (policy.withRecord === 'never') return say('run', 'rerun-policy');
+  if (key.state === 'not-cached') return say('run', 'not-cached', about('key', [key.why]));
+  if (key.state === 'unknown') return inDoubt(situation, 'input-unknown', about('inputs', [key.doubt.message]));
+  if ('doubt' in situation.records)
+    return inDoubt(situation, 'cache-unknown', about('cache', [situation.records.doubt.message]));
+  return byEvidence(situation, key.key, sort(situation, situation.records));
+}
+
+function sort(situation: Situation, all: readonly WorkRecord[]): Records {
+  const names = situation.outputs.map((output) => output.name);
+  const judged = [...all]
+    .sort((a, b) => a.attempt - b.attempt)
+    .map((record) => {
+      const verdict: Viability = viability(record, {
+        outputs: names,
+        freshness: situation.freshness,
+        now: situation.now,
+      });
+      return { record, verdict };
+    });
+  const viable = judged.flatMap(({ record, verdict }) => (verdict.viable ? [record] : []));
+  const chosen = chooseRecord(viable, situation.freshness.maxStalenessMs);
+  return { judged, viable, ...(chosen ? { chosen } : {}) };
+}
+
+function byEvidence(situation: Situation, key: WorkKey, records: Records): Verdict {
+  const proofs = situation.outputs.map((output) => ({
+    output,
+    proof: prove(output, { key, records, policy: situation.policy }),
+  }));
+  const short = proofs.filter((p): p is typeof p & { proof: Proof & { ok: false } } => !p.proof.ok);
+  const because = (short.length > 0 ? short : proofs).map(({ output, proof }) => ({
+    about: output.name,
+    fact: proof.fact,
+  }));
+  if (short.length === 0) return say('skip', weakest(proofs.map((p) => p.proof.reason)), because);
+
+  const { chosen } = records;
+  if (chosen && !situation.needed && short.every(({ output }) => output.sighting.state === 'absent')) {
+    return say('skip', 'not-needed', because);
+  }
+  if (chosen && short.every(({ output }) => isKept(chosen, output.name))) {
+    const restore = { attempt: chosen.attempt, outputs: short.map(({ output }) => output.name) };
+    return { ...say('restore', 'kept-artifact', because), restore };
+  }
+  return say('run', short[0]!.proof.reason, because);
+}
+
+function isKept(record: WorkRecord, output: string): boolean {
+  return record.outputs.some((o) => o.name === output && o.artifact !== undefined);
+}
+
+/** Of several proofs the weakest is told: a chain is as strong as that. */
+const STRENGTH: readonly Reason[] = ['exists', 'foreign-marker', 'key-matches', 'parts-match', 'digest-matches'];
+
+function weakest(reasons: readonly Reason[]): Reason {
+  return STRENGTH.find((reason) => reasons.includes(reason)) ?? reasons[0]!;
+}
+
+function inDoubt({ whenUnknown, policy }: Situation, reason: Reason, because: readonly Because[]): Verdict {
+  return say(whenUnknown ?? policy.whenUnknown, reason, because);
+}
+
+function about(subject: string, facts: readonly string[]): readonly Because[] {
+  return facts.map((fact) => ({ about: subject, fact }));
+}
+
+function say(action: Verdict['action'], reason: Reason, because: readonly Because[] = []): Verdict {
+  return { action, reason, because };
+}

@@ -1,0 +1,62 @@
+/** Every decision gives one of these. Closed: a new reason is a new line here, a new row in the tests, a new golden text. */
+export const REASONS = {
+  // skip
+  'condition-false': 'its condition says that there is nothing to do',
+  exists: 'its outputs are there, and this policy asks for no more',
+  'foreign-marker': 'a complete marker of another producer is there, and this policy takes its word',
+  'key-matches': 'the marker at the place carries this key',
+  'parts-match': 'every part is as the record has it',
+  'digest-matches': 'every byte is as the record has it',
+  'not-needed': 'its outputs are gone, but nobody who would read them has to run',
+  // restore
+  'kept-artifact': 'its outputs are kept as artifacts under this key',
+  // wait
+  pending: 'what it reads is still to be made',
+  held: 'the same work, or work on the same place, is under way',
+  // run
+  forced: 'it was asked for by force',
+  'condition-true': 'its condition says so, and it declares no outputs that could prove it done',
+  'nothing-to-prove': 'it declares neither a condition nor outputs',
+  'rerun-policy': 'its policy is to run always',
+  'cache-off': 'reading what is there was switched off',
+  'not-cached': 'its key cannot be computed safely',
+  'output-missing': 'an output is not there',
+  partial: 'a run began here and did not finish, or is still writing',
+  outdated: 'a marker is older than what it vouches for',
+  archived: 'an output is in an archive class',
+  unverified: 'something is there, but nothing proves it complete or unchanged',
+  'marker-gone': 'the marker that the record saw is gone',
+  'marker-other': 'the marker says something else',
+  'parts-changed': 'parts are not as the record has them',
+  'no-record': 'nothing says that this work made what is there',
+  'other-key': 'other work was the last to write here',
+  invalidated: 'its record was invalidated',
+  'too-old': 'its record is too old',
+  'new-output': 'its record does not name every output declared now',
+  // run or refuse, as whenUnknown says
+  'condition-unknown': 'nobody can tell whether its condition holds',
+  'input-unknown': 'nobody can tell what its inputs are',
+  'cache-unknown': 'the cache cannot be read',
+  // refuse
+  'place-unknown': 'nobody can tell what is at its own output, so nothing can be written there safely',
+  'input-missing': 'an input matches nothing',
+  busy: 'the same work, or work on the same place, was still under way when waiting ended',
+} as const;
+
+export type Reason = keyof typeof REASONS;
+export type Action = 'skip' | 'restore' | 'wait' | 'run' | 'refuse';
+
+/** One fact behind a decision: about what, and what. */
+export interface Because {
+  /** An output's name, `when`, `key`, `cache`, ... */
+  readonly about: string;
+  readonly fact: string;
+}
+
+export interface Verdict {
+  readonly action: Action;
+  readonly reason: Reason;
+  readonly because: readonly Because[];
+  /** With `restore`: from which attempt, and which outputs. */
+  readonly restore?: { readonly attempt: number; readonly outputs: readonly string[] };
+}

@@ -1,0 +1,150 @@
+import { isStoreError } from '../core/error.js';
+import { compileGlob } from '../core/glob.js';
+import { formatLocation, isTree, type Location } from '../core/location.js';
+import { counts, inProgressSign, isPart, type Part } from '../core/parts.js';
+import type { PlaceSeen } from '../core/sighting.js';
+import type { Head } from '../store/store.js';
+import { doubtOf } from './doubt.js';
+import { lookAtMarker, markerFromListing } from './marker.js';
+import type { Place, Places } from './places.js';
+
+export interface LookRequest {
+  readonly location: Location;
+  /** `presence` stops as soon as the answer is known; `completeness` sees every part. */
+  readonly ask: 'presence' | 'completeness';
+  readonly marker?: Location;
+  readonly glob?: { readonly pattern: string; readonly min: number; readonly minBytes?: number };
+}
+
+/** Reads only. What the stores cannot tell comes back as a doubt, never as an absence. */
+export async function look(places: Places, request: LookRequest): Promise<PlaceSeen> {
+  const uri = formatLocation(request.location);
+  const kind = isTree(request.location) || request.glob ? 'tree' : 'object';
+  let place: Place;
+  try {
+    place = places.at(request.location);
+    return await lookAt(places, place, request, kind);
+  } catch (error) {
+    return { uri, kind, atomicObjects: false, doubt: doubtOf(error) };
+  }
+}
+
+async function lookAt(places: Places, place: Place, request: LookRequest, kind: 'object' | 'tree'): Promise<PlaceSeen> {
+  const base = { uri: place.uri, kind, atomicObjects: place.store.traits.kind !== 'file' };
+  if (kind === 'object') return { ...base, ...(await lookAtObject(places, place, request)) };
+  if (request.glob) return { ...base, ...(await lookAtGlob(place, request.glob)) };
+  if (request.marker && request.ask === 'presence')
+    return { ...base, ...(await lookForMarker(places, place, request.marker)) };
+  return { ...base, ...(await lookAtTree(places, place, request)) };
+}
+
+type Seen = Partial<PlaceSeen>;
+
+async function lookAtObject(places: Places, place: Place, { ask, marker }: LookRequest): Promise<Seen> {
+  const [head, markerSeen, signs] = await Promise.all([
+    place.store.head(place.key),
+    marker ? lookAtMarker(places, marker) : undefined,
+    ask === 'completeness' ? openUploads(place, place.key, true) : [],
+  ]);
+  const seen: Seen = { parts: head ? [partOf(head, '')] : [], signs, ...markerSeen };
+  return head || place.store.traits.kind !== 'file' ? seen : { ...seen, ...(await folderNote(place)) };
+}
+
+/** A file is looked for and a folder stands there: the commonest slip, and a listing of one name tells it. */
+async function folderNote(place: Place): Promise<Seen> {
+  for await (const _ of place.store.list(`${place.key}/`, { pageSize: 1 })) {
+    return { note: `a folder stands there: write ${place.uri}/ to mean what is in it` };
+  }
+  return {};
+}
+
+async function lookAtTree(places: Places, place: Place, { ask, marker }: LookRequest): Promise<Seen> {
+  const markerPlace = marker && places.at(marker);
+  const markerPath = markerPlace && pathBelow(place, markerPlace);
+  const uploads = ask === 'completeness' ? openUploads(place, place.key, false) : [];
+  const parts: Part[] = [];
+  let markerHead: Head | undefined;
+  for await (const head of place.store.list(place.key)) {
+    const path = head.key.slice(place.key.length);
+    // A placeholder for the tree itself is no part of it.
+    if (path === '') continue;
+    if (path === markerPath) markerHead = head;
+    const part = partOf(head, path);
+    parts.push(part);
+    if (ask === 'presence' && isPart(path) && counts(part)) return { parts, more: true };
+  }
+  const signs = await uploads;
+  if (!marker || !markerPlace) return { parts, signs };
+  const seen =
+    markerPath === undefined ? await lookAtMarker(places, marker) : await markerFromListing(places, marker, markerHead);
+  return { parts, signs, ...seen, ...(markerPath === undefined ? {} : { markerPath }) };
+}
+
+/** Only the marker is asked for: it is read, and the few names that would gainsay it are listed. */
+async function lookForMarker(places: Places, place: Place, marker: Location): Promise<Seen> {
+  const [seen, ...newest] = await Promise.all([
+    lookAtMarker(places, marker),
+    ...['_temporary/', '__magic', '.spark-staging-'].map((name) => newestBelow(place, name)),
+  ]);
+  return { ...seen, signs: newest.flat() };
+}
+
+async function newestBelow(place: Place, name: string): Promise<NonNullable<PlaceSeen['signs']>> {
+  let newest: { name: string; modifiedAt: number } | undefined;
+  for await (const head of place.store.list(place.key + name)) {
+    const sign = inProgressSign(head.key.slice(place.key.length));
+    if (sign && (!newest || head.modifiedAt > newest.modifiedAt))
+      newest = { name: `${sign}/`, modifiedAt: head.modifiedAt };
+  }
+  return newest ? [newest] : [];
+}
+
+async function lookAtGlob(
+  place: Place,
+  { pattern, min, minBytes = 0 }: NonNullable<LookRequest['glob']>,
+): Promise<Seen> {
+  const glob = compileGlob(pattern);
+  const parts: Part[] = [];
+  let [found, bytes] = [0, 0];
+  for await (const head of place.store.list(place.key + glob.prefix)) {
+    const path = head.key.slice(place.key.length);
+    if (!glob.matches(path) || !isPart(path)) continue;
+    const part = partOf(head, path);
+    parts.push(part);
+    if (!counts(part)) continue;
+    found++;
+    bytes += part.size;
+    if (found >= min && bytes >= minBytes) return { parts, more: true };
+  }
+  return { parts };
+}
+
+/** Multipart uploads that were begun and not ended, where the store lets us list them. Where not, other signs must do. */
+async function openUploads(place: Place, prefix: string, exact: boolean): Promise<NonNullable<PlaceSeen['signs']>> {
+  const found: { name: string; modifiedAt: number }[] = [];
+  try {
+    for await (const upload of place.store.abilities.uploads?.openUploads(prefix) ?? []) {
+      if (!exact || upload.key === prefix)
+        found.push({ name: `an open upload of ${upload.key}`, modifiedAt: upload.startedAt });
+    }
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+  }
+  return found;
+}
+
+function pathBelow(tree: Place, inner: Place): string | undefined {
+  return inner.store === tree.store && inner.key.startsWith(tree.key) ? inner.key.slice(tree.key.length) : undefined;
+}
+
+export function partOf(head: Head, path: string): Part {
+  const { size, etag, file, modifiedAt, archived } = head;
+  return {
+    path,
+    size,
+    modifiedAt,
+    ...(etag === undefined ? {} : { etag }),
+    ...(file === undefined ? {} : { file }),
+    ...(archived === undefined ? {} : { archived }),
+  };
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { contains, formatLocation, isTree, locationBelow, parseLocation } from '../../src/core/location.js';
+
+describe('a location', () => {
+  it.each([
+    ['s3://lake/raw/x', 's3://lake/raw/x', false],
+    ['s3a://lake/raw/', 's3://lake/raw/', true],
+    ['S3N://lake', 's3://lake/', true],
+    ['s3://lake/a//b', 's3://lake/a//b', false],
+    ['s3://lake/a/../b?c#d%20', 's3://lake/a/../b?c#d%20', false],
+    ['pvc://training/out/', 'pvc://training/out/', true],
+    ['pvc://training', 'pvc://training/', true],
+    ['out/model', 'out/model', false],
+    ['/mnt/x/', '/mnt/x/', true],
+    ['file:///mnt/x', '/mnt/x', false],
+    ['C:odd name', 'C:odd name', false],
+  ])('%s is %s', (text, formatted, tree) => {
+    expect(formatLocation(parseLocation(text))).toBe(formatted);
+    expect(isTree(parseLocation(text))).toBe(tree);
+  });
+
+  it.each([
+    ['', /empty/],
+    ['gs://bucket/x', /no store "gs:\/\/"/],
+    ['s3://', /no bucket name/],
+    ['s3:///x', /no bucket name/],
+    ['pvc://a/../b', /climb out/],
+    ['file://host/x', /absolute/],
+    ['a\0b', /NUL/],
+    ['s3://lake/\ud800', /surrogate/],
+  ])('%j is refused', (text, why) => {
+    expect(() => parseLocation(text)).toThrowError(
+      expect.objectContaining({ code: 'config/bad-location', message: expect.stringMatching(why) }),
+    );
+  });
+
+  it('finds a marker below its tree, or where a full URI says', () => {
+    const tree = parseLocation('s3://lake/t/');
+    expect(formatLocation(locationBelow(tree, '_SUCCESS'))).toBe('s3://lake/t/_SUCCESS');
+    expect(formatLocation(locationBelow(tree, 's3://other/m'))).toBe('s3://other/m');
+  });
+
+  it('knows what lies in what', () => {
+    const is = (a: string, b: string) => contains(parseLocation(a), parseLocation(b));
+    expect([
+      is('s3://lake/a/', 's3://lake/a/b'),
+      is('s3://lake/a/', 's3://lake/ab'),
+      is('s3://lake/a', 's3://lake/a/b'),
+      is('s3a://lake/a', 's3://lake/a'),
+    ]).toEqual([true, false, false, true]);
+  });
+});
