@@ -1,3 +1,5 @@
+import { ConfigError } from './error.js';
+
 /**
  * Patterns over names with `/`, in fast-glob's dialect as far as it is safe: `*` and `?` within a segment, `**` as a whole
  * segment, `[a-z]` `[!a]`, `{a,b}`, `\` before a character to mean itself. No extglobs, no regular expressions: matching
@@ -13,11 +15,9 @@ export interface Glob {
 const MAX_LENGTH = 1024;
 const MAX_ALTERNATIVES = 256;
 
-export class GlobError extends Error {}
-
 export function compileGlob(pattern: string): Glob {
-  if (pattern.length > MAX_LENGTH) throw new GlobError(`a pattern is at most ${MAX_LENGTH} characters long`);
-  if (pattern === '' || pattern.startsWith('/')) throw new GlobError('a pattern is relative and not empty');
+  if (pattern.length > MAX_LENGTH) throw badGlob(pattern, `a pattern is at most ${MAX_LENGTH} characters long`);
+  if (pattern === '' || pattern.startsWith('/')) throw badGlob(pattern, 'a pattern is relative and not empty');
   const alternatives = expandBraces(pattern).map((text) => text.split('/').map(compileSegment));
   const prefixes = alternatives.map(literalPrefix);
   return {
@@ -28,6 +28,10 @@ export function compileGlob(pattern: string): Glob {
       return alternatives.some((alternative) => matchSegments(alternative, segments));
     },
   };
+}
+
+function badGlob(pattern: string, why: string): ConfigError {
+  return new ConfigError('config/bad-glob', `${JSON.stringify(pattern.slice(0, 80))}: ${why}`);
 }
 
 export function looksLikePattern(text: string): boolean {
@@ -52,7 +56,7 @@ function expandBraces(pattern: string): readonly string[] {
       for (const option of brace.options.toReversed())
         todo.push(text.slice(0, brace.start) + option + text.slice(brace.end));
     if (done.length + todo.length > MAX_ALTERNATIVES)
-      throw new GlobError(`braces make more than ${MAX_ALTERNATIVES} alternatives`);
+      throw badGlob(pattern, `braces make more than ${MAX_ALTERNATIVES} alternatives`);
   }
   return done;
 }

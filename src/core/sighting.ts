@@ -33,6 +33,8 @@ export interface PlaceSeen {
   readonly parts?: readonly Part[];
   /** The look ended as soon as it had seen enough: there may be more parts than these. */
   readonly more?: boolean;
+  /** A small object's own contents: it may be a marker although nobody called it one. */
+  readonly contents?: MarkerContents;
   readonly doubt?: Doubt;
   readonly markerUri?: string;
   /** The marker's path relative to the tree, where it lies inside. */
@@ -84,6 +86,9 @@ export function judgeSight(place: PlaceSeen, question: Question): Sighting {
   if (place.doubt) return say('unknown', place.doubt.message, { doubt: place.doubt });
   return question.marker ? byMarker(place, question, question.marker, say) : byParts(place, question, say);
 }
+
+const CLAIM = 'its marker is a claim: a run began here and has not ended';
+const FAILED = 'its marker says success: false';
 
 type Say = (state: State, why: string, more?: Partial<Sighting>) => Sighting;
 
@@ -138,9 +143,9 @@ function byMarker(place: PlaceSeen, question: Question, want: MarkerWant, say: S
   if (!verdict.ok) {
     switch (verdict.why) {
       case 'running':
-        return say('partial', 'its marker is a claim: a run began here and has not ended');
+        return say('partial', CLAIM);
       case 'failed':
-        return say('absent', 'its marker says success: false');
+        return say('absent', FAILED);
       case 'other':
         return say('absent', `its marker is there but says something else${describeOther(marker.contents)}`);
       default:
@@ -187,8 +192,12 @@ function byParts(place: PlaceSeen, question: Question, say: Say): Sighting {
   const counting = parts.filter(counts);
   if (place.kind === 'object') {
     const [object] = place.parts ?? [];
-    if (!object) return say('absent', 'nothing is there');
+    if (!object) return say('absent', 'it is not there');
     if (object.archived) return say('archived', 'it is in an archive class: it must be restored before it can be read');
+    if (place.contents) {
+      const own = matchMarker(place.contents, { match: 'presence' });
+      if (!own.ok) return own.why === 'running' ? say('partial', CLAIM) : say('absent', FAILED);
+    }
     if (question.ask === 'presence') return say('present', 'it is there');
     const sign = place.signs?.find((u) => newer(u.modifiedAt, object.modifiedAt));
     if (sign)
@@ -204,7 +213,7 @@ function byParts(place: PlaceSeen, question: Question, say: Say): Sighting {
       const archived = counting.find((part) => part.archived);
       return archived
         ? say('archived', `${nameOf(place, archived)} is in an archive class`)
-        : say('present', place.more ? 'as much as was asked for is there' : plural(counting.length));
+        : say('present', place.more ? (question.min === undefined ? 'it holds something' : 'as much as was asked for is there') : plural(counting.length));
     }
     return counting.length === 0 ? say('absent', 'nothing that counts is there') : say('partial', short);
   }

@@ -1,5 +1,6 @@
 /** What a workflow file says, checked and with its defaults filled in; placeholders still as written. */
 import type { Condition } from './condition.js';
+import type { StoreSetting } from './config.js';
 import type { Json } from './encoding.js';
 import type { Policy } from './policy.js';
 
@@ -13,6 +14,8 @@ export interface Param {
 
 export interface Need {
   readonly step: string;
+  /** One instance of a step with `forEach`, as in `clean[{{each.date}}]`; without it all of them. */
+  readonly item?: string;
   /** `order` only: nothing of that step's outputs is consumed. */
   readonly order: boolean;
 }
@@ -100,6 +103,9 @@ export interface Workflow {
   readonly folder: string;
   readonly params: Readonly<Record<string, Param>>;
   readonly cache: string;
+  /** Of this file alone; the caller lays them over those of `stepaside.config.yaml`. */
+  readonly stores: Readonly<Record<string, StoreSetting>>;
+  /** The six built-in ones, those of the config and those of this file, in full. */
   readonly policies: Readonly<Record<string, Policy>>;
   readonly steps: readonly Step[];
 }

@@ -1,11 +1,12 @@
 import { isStoreError } from '../core/error.js';
 import { compileGlob } from '../core/glob.js';
 import { formatLocation, isTree, type Location } from '../core/location.js';
+import type { MarkerContents } from '../core/marker.js';
 import { counts, inProgressSign, isPart, type Part } from '../core/parts.js';
 import type { PlaceSeen } from '../core/sighting.js';
 import type { Head } from '../store/store.js';
 import { doubtOf } from './doubt.js';
-import { lookAtMarker, markerFromListing } from './marker.js';
+import { lookAtMarker, markerFromListing, readMarker } from './marker.js';
 import type { Place, Places } from './places.js';
 
 export interface LookRequest {
@@ -46,8 +47,19 @@ async function lookAtObject(places: Places, place: Place, { ask, marker }: LookR
     marker ? lookAtMarker(places, marker) : undefined,
     ask === 'completeness' ? openUploads(place, place.key, true) : [],
   ]);
-  const seen: Seen = { parts: head ? [partOf(head, '')] : [], signs, ...markerSeen };
+  const contents = head && !marker && ask === 'presence' ? await ownContents(place, head) : undefined;
+  const seen: Seen = { parts: head ? [partOf(head, '')] : [], signs, ...(contents && { contents }), ...markerSeen };
   return head || place.store.traits.kind !== 'file' ? seen : { ...seen, ...(await folderNote(place)) };
+}
+
+/** Claims and Hadoop's markers are smaller than this; what is larger is data. */
+const SMALL = 64 * 1024;
+
+/** Whoever asks for `_SUCCESS` by its own name means the marker: a failed job's report or a claim is not "there". */
+async function ownContents(place: Place, head: Head): Promise<MarkerContents | undefined> {
+  if (head.size === 0 || head.size > SMALL || head.archived) return undefined;
+  const found = await place.store.read(place.key);
+  return found && readMarker(found);
 }
 
 /** A file is looked for and a folder stands there: the commonest slip, and a listing of one name tells it. */

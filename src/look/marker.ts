@@ -45,8 +45,12 @@ export async function markerFromListing(
 async function seenMarker({ head, body }: Found): Promise<MarkerSeen> {
   const { modifiedAt } = head;
   if (head.archived) return { seen: 'there', modifiedAt, archived: true, contents: { kind: 'opaque' } };
+  return { seen: 'there', modifiedAt, contents: await readMarker({ head, body }) };
+}
+
+export async function readMarker({ body }: Found): Promise<MarkerContents> {
   const text = await readText(body);
-  return { seen: 'there', modifiedAt, contents: text === undefined ? { kind: 'opaque' } : recogniseMarker(text) };
+  return text === undefined ? { kind: 'opaque' } : recogniseMarker(text);
 }
 
 async function readText(body: AsyncIterable<Uint8Array>): Promise<string | undefined> {

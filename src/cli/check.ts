@@ -1,0 +1,152 @@
+import { questions } from '../core/condition.js';
+import { isTree, parseLocation } from '../core/location.js';
+import type { Sighting } from '../core/sighting.js';
+import { blake3 } from '../hash.js';
+import { askGlob, askOutput, askPresence } from '../look/ask.js';
+import { keyOf } from '../look/key-of.js';
+import { type OpenPlaces, openPlaces } from '../preset.js';
+import { type Args, type Command, UsageError } from './command.js';
+import { EXIT, type Exit } from './exit.js';
+import { type Loaded, loadSurroundings, loadWork, selectInstances } from './load.js';
+import { describeSighting } from './sighting-line.js';
+import { printable } from './terminal.js';
+
+/** What was asked, by whom, and what was seen. */
+interface Result {
+  readonly sighting: Sighting;
+  readonly step?: string;
+  /** `when`, or the output's name. */
+  readonly about?: string;
+}
+
+export const check: Command = async (args, terminal) => {
+  const byFile = args.one('file') !== undefined;
+  checkUsage(args, byFile);
+  const loaded = byFile ? await loadWork(args, terminal) : undefined;
+  if (loaded && !loaded.ok) return EXIT.usage;
+  const surroundings = loaded?.surroundings ?? (await loadSurroundings(args, terminal));
+  if (!surroundings) return EXIT.usage;
+  const places = openPlaces(surroundings);
+  try {
+    const results = loaded ? await checkSteps(loaded, places, args.words) : await checkLocations(args, places);
+    const exit = exitFor(results.map(({ sighting }) => sighting));
+    if (args.on('json'))
+      terminal.json('check', {
+        exitCode: exit,
+        results: results.map(({ sighting, ...who }) => ({ ...who, ...sighting })),
+      });
+    else for (const result of results) show(result);
+    return exit;
+  } finally {
+    await places.close();
+  }
+
+  function show({ sighting, step, about }: Result): void {
+    const who = step === undefined ? '' : `${terminal.paint.bold(printable(step))} ${about}  `;
+    for (const line of describeSighting(sighting, terminal)) terminal.data(line.startsWith(' ') ? line : who + line);
+  }
+};
+
+function checkUsage(args: Args, byFile: boolean): void {
+  const alone = ['marker', 'content', 'key', 'glob', 'min', 'min-bytes'];
+  if (byFile) {
+    const stray = alone.find((name) => args.one(name) !== undefined);
+    if (stray)
+      throw new UsageError(
+        `--${stray} goes with LOCATION, not with -f`,
+        'the workflow file says what completes an output',
+      );
+    return;
+  }
+  if (args.words.length === 0)
+    throw new UsageError('which LOCATION?', 'stepaside check s3://bucket/key, or stepaside check -f stepaside.yaml');
+  if (args.one('content') !== undefined && args.one('key') !== undefined)
+    throw new UsageError('--content and --key exclude each other');
+  if (args.one('key') === '') throw new UsageError('--key is empty', 'an empty marker is asked for by --content ""');
+  const glob = args.one('glob');
+  if (glob === undefined && args.one('min') !== undefined) throw new UsageError('--min goes with --glob');
+  if (glob === undefined && args.one('min-bytes') !== undefined) throw new UsageError('--min-bytes goes with --glob');
+  if (glob === undefined) return;
+  if (args.one('marker') !== undefined || args.one('content') !== undefined || args.one('key') !== undefined) {
+    throw new UsageError('--glob counts names; a marker is another question: ask twice');
+  }
+  if (args.one('min') === undefined)
+    throw new UsageError('--glob needs --min N', 'some names may be there and others not yet: say how many must be');
+  const flat = args.words.find((word) => !isTree(parseLocation(word)));
+  if (flat !== undefined) throw new UsageError(`--glob needs a tree, and ${flat} is none`, `write ${flat}/`);
+}
+
+async function checkLocations(args: Args, places: OpenPlaces): Promise<readonly Result[]> {
+  const [marker, glob] = [args.one('marker'), args.one('glob')];
+  const content = args.one('content') ?? args.one('key');
+  const [min, minBytes] = [count(args, 'min') ?? 1, count(args, 'min-bytes')];
+  return Promise.all(
+    args.words.map(async (path) => {
+      if (content !== undefined && marker === undefined && isTree(parseLocation(path))) {
+        throw new UsageError(`${path} is a tree: which marker in it?`, 'add --marker NAME');
+      }
+      const sighting =
+        glob === undefined
+          ? await askPresence(places, {
+              path,
+              ...(marker === undefined ? {} : { marker }),
+              ...(content === undefined ? {} : { content }),
+            })
+          : await askGlob(places, parseLocation(path), {
+              pattern: glob,
+              min,
+              ...(minBytes === undefined ? {} : { minBytes }),
+            });
+      return { sighting };
+    }),
+  );
+}
+
+function count(args: Args, name: string): number | undefined {
+  const text = args.one(name);
+  if (text === undefined) return undefined;
+  const n = Number(text);
+  if (!/^[0-9]+$/.test(text) || !Number.isSafeInteger(n) || n < 1)
+    throw new UsageError(`--${name} ${text}: a whole number from 1 is wanted`);
+  return n;
+}
+
+async function checkSteps(
+  { workflow }: Loaded,
+  places: OpenPlaces,
+  names: readonly string[],
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const instance of selectInstances(workflow, names)) {
+    const { step, resolved, name } = instance;
+    const policy = workflow.policies[step.policy]!;
+    const needsKey = resolved.outputs.some((output) => output.match !== undefined);
+    const { key } = needsKey
+      ? await keyOf(workflow, instance, { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] })
+      : { key: undefined };
+    const known = key?.state === 'known' ? { key: key.key } : {};
+    const conditions = resolved.when ? questions(resolved.when) : [];
+    const seen = await Promise.all([
+      ...conditions.map(async (question) => ({
+        step: name,
+        about: 'when',
+        sighting: await askPresence(places, question),
+      })),
+      ...resolved.outputs.map(async (output) => ({
+        step: name,
+        about: output.name,
+        sighting: (await askOutput(places, output, { policy, folder: workflow.folder, ...known })).sighting,
+      })),
+    ]);
+    results.push(...seen);
+  }
+  return results;
+}
+
+/** As `pathNotExists` reasons: one sure absence is work to do, whatever else nobody can tell. */
+export function exitFor(sightings: readonly Sighting[]): Exit {
+  const states = new Set(sightings.map((sighting) => sighting.state));
+  if (['absent', 'partial', 'outdated', 'archived'].some((state) => states.has(state as Sighting['state'])))
+    return EXIT.work;
+  return states.has('unknown') || states.has('unverified') ? EXIT.unsure : EXIT.good;
+}

@@ -1,0 +1,15 @@
+/** The public surface: named exports, nothing else. */
+export type { Digest, WorkKey } from './core/brand.js';
+export { type Condition, judge, type PathQuestion, type Truth } from './core/condition.js';
+export { type Control, decide, type KeyState, type Situation } from './core/decide.js';
+export type { Json } from './core/encoding.js';
+export { ConfigError, IntegrityError, StepasideError, StoreError } from './core/error.js';
+export { type Component, type Difference, differences, workKey } from './core/key.js';
+export { POLICIES } from './core/policies.js';
+export type { Policy } from './core/policy.js';
+export { type Because, REASONS, type Reason, type Verdict } from './core/reason.js';
+export type { Sighting, State } from './core/sighting.js';
+export { type Blake3, blake3 } from './hash.js';
+export { askPresence } from './look/ask.js';
+export type { Place, Places } from './look/places.js';
+export { type OpenPlaces, openPlaces, type Surroundings } from './preset.js';

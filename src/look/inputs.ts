@@ -1,0 +1,94 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import type { Digest } from '../core/brand.js';
+import { isTree, parseLocation } from '../core/location.js';
+import { contentIdentity, isPart, type Part } from '../core/parts.js';
+import type { Doubt } from '../core/sighting.js';
+import { compareUtf8 } from '../core/utf8.js';
+import type { Blake3 } from '../hash.js';
+import { doubtOf } from './doubt.js';
+import { partOf } from './look.js';
+import type { Place, Places } from './places.js';
+
+export type Fingerprint<T> =
+  | { readonly seen: 'there'; readonly value: T }
+  /** An input that matches nothing is never an empty component. */
+  | { readonly seen: 'missing'; readonly what: string }
+  | { readonly seen: 'doubt'; readonly doubt: Doubt };
+
+/** Files by content: every pattern must match something. Names are relative to `folder`, as the patterns are. */
+export async function fingerprintFiles(
+  patterns: readonly string[],
+  { folder, hash }: { readonly folder: string; readonly hash: Blake3 },
+): Promise<Fingerprint<ReadonlyMap<string, Digest>>> {
+  if (patterns.length === 0) return { seen: 'there', value: new Map() };
+  const { default: fastGlob } = await import('fast-glob');
+  const ignore = patterns.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1));
+  const names = new Set<string>();
+  try {
+    for (const pattern of patterns.filter((p) => !p.startsWith('!'))) {
+      const found = await fastGlob.glob(pattern, { cwd: folder, ignore, onlyFiles: true, suppressErrors: false });
+      if (found.length === 0) return { seen: 'missing', what: pattern };
+      for (const name of found) names.add(name);
+    }
+    const digests = new Map<string, Digest>();
+    for (const name of [...names].sort(compareUtf8)) digests.set(name, await hashFile(join(folder, name), hash));
+    return { seen: 'there', value: digests };
+  } catch (error) {
+    return { seen: 'doubt', doubt: fileDoubt(error) };
+  }
+}
+
+/** Read in pieces: an input much larger than memory must not raise it. */
+const PIECE = 256 * 1024;
+
+async function hashFile(path: string, hash: Blake3): Promise<Digest> {
+  const stream = hash.stream();
+  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) stream.update(piece as Uint8Array);
+  return stream.digest();
+}
+
+function fileDoubt(error: unknown): Doubt {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (typeof code !== 'string') throw error;
+  return { code: 'input/unreadable', message: `an input file cannot be read: ${(error as Error).message}` };
+}
+
+/** A place by what lies in it: ETags where the store has them, bytes where it has not. */
+export async function fingerprintPlace(places: Places, uri: string, hash: Blake3): Promise<Fingerprint<Digest>> {
+  try {
+    const location = parseLocation(uri);
+    const place = places.at(location);
+    const parts = isTree(location) ? await partsOf(place) : await objectOf(place);
+    if (parts.length === 0) return { seen: 'missing', what: uri };
+    const tagged: Part[] = [];
+    for (const part of parts)
+      tagged.push(part.etag === undefined ? { ...part, digest: await hashObject(place, part, hash) } : part);
+    const value = contentIdentity(tagged, hash);
+    if (value !== undefined) return { seen: 'there', value };
+    return { seen: 'doubt', doubt: { code: 'input/untagged', message: `${uri}: nothing tells its contents` } };
+  } catch (error) {
+    return { seen: 'doubt', doubt: doubtOf(error) };
+  }
+}
+
+async function partsOf(place: Place): Promise<readonly Part[]> {
+  const parts: Part[] = [];
+  for await (const head of place.store.list(place.key)) {
+    const path = head.key.slice(place.key.length);
+    if (path !== '' && isPart(path)) parts.push(partOf(head, path));
+  }
+  return parts;
+}
+
+async function objectOf(place: Place): Promise<readonly Part[]> {
+  const head = await place.store.head(place.key);
+  return head ? [partOf(head, '')] : [];
+}
+
+async function hashObject(place: Place, part: Part, hash: Blake3): Promise<Digest> {
+  const found = await place.store.read(place.key + part.path);
+  const stream = hash.stream();
+  for await (const piece of found?.body ?? []) stream.update(piece);
+  return stream.digest();
+}

@@ -1,0 +1,111 @@
+import { createHmac } from 'node:crypto';
+import { composeKey, type InputsSeen } from '../core/components.js';
+import type { KeyState } from '../core/decide.js';
+import { compileGlob } from '../core/glob.js';
+import { type Component, workKey } from '../core/key.js';
+import { contains, isTree, type Location, parseLocation } from '../core/location.js';
+import { paramValues, type StepInstance } from '../core/resolve.js';
+import type { Step, Workflow } from '../core/step.js';
+import { parseTemplate } from '../core/template.js';
+import type { Blake3 } from '../hash.js';
+import { fingerprintFiles, fingerprintPlace } from './inputs.js';
+import type { Places } from './places.js';
+
+export interface Keyed {
+  readonly key: KeyState;
+  /** What is known already; all of it, once the key is. */
+  readonly components: readonly Component[];
+}
+
+export interface Keying {
+  readonly places: Places;
+  readonly hash: Blake3;
+  /** STEPASIDE_SECRET. */
+  readonly secret?: string | undefined;
+}
+
+/** The key of a step instance, as far as it can be known before anything runs. */
+export async function keyOf(
+  workflow: Workflow,
+  instance: StepInstance,
+  { places, hash, secret }: Keying,
+): Promise<Keyed> {
+  const hide = (_name: string, value: string) =>
+    secret ? `hmac-sha256-${createHmac('sha256', secret).update(value).digest('hex')}` : undefined;
+  const compose = (seen: InputsSeen) => composeKey(workflow, instance, seen, hide);
+  const without = { files: new Map(), paths: new Map(), upstream: new Map() };
+  const rest = compose(without);
+  if (!rest.ok) {
+    const why = `the secret param ${rest.secret} enters the key, and STEPASIDE_SECRET, under which it would be hidden, is not set`;
+    return { key: { state: 'not-cached', why }, components: [] };
+  }
+  const { components } = rest;
+  if (instance.resolved.key !== undefined)
+    return { key: { state: 'known', key: workKey(components, hash) }, components };
+
+  const on = readsFrom(workflow, instance);
+  if (on.length > 0) return { key: { state: 'pending', on }, components };
+
+  const files = await fingerprintFiles(instance.resolved.inputs.files, { folder: workflow.folder, hash });
+  if (files.seen !== 'there') return { key: trouble(files), components };
+  const paths = new Map<string, Awaited<ReturnType<typeof fingerprintPlace>> & { seen: 'there' }>();
+  for (const [index, uri] of instance.resolved.inputs.paths.entries()) {
+    const found = await fingerprintPlace(places, uri, hash);
+    if (found.seen !== 'there') return { key: trouble(found), components };
+    paths.set(instance.step.inputs.paths[index]!, found);
+  }
+  const seen: InputsSeen = {
+    files: files.value,
+    paths: new Map([...paths].map(([name, { value }]) => [name, value])),
+    upstream: new Map(),
+  };
+  const whole = compose(seen);
+  if (!whole.ok) throw new Error('internal: a secret appeared between two compositions');
+  return { key: { state: 'known', key: workKey(whole.components, hash) }, components: whole.components };
+}
+
+type Trouble =
+  | { readonly seen: 'missing'; readonly what: string }
+  | { readonly seen: 'doubt'; readonly doubt: { code: string; message: string; hint?: string } };
+
+function trouble(found: Trouble): KeyState {
+  return found.seen === 'missing'
+    ? { state: 'input-missing', what: found.what }
+    : { state: 'unknown', doubt: found.doubt };
+}
+
+/** Steps whose outputs this one reads, by `needs` or because an input lies at or under one: their contents are still to come. */
+export function readsFrom(workflow: Workflow, instance: StepInstance): readonly string[] {
+  const { needs, inputs } = instance.resolved;
+  const byNeed = needs.filter((need) => !need.order).map((need) => need.step);
+  const places = [
+    ...inputs.paths,
+    ...inputs.files.filter((f) => !f.startsWith('!')).map((f) => compileGlob(f).prefix),
+  ].map((p) => parseLocation(p === '' ? './' : p));
+  const reads = (step: Step) =>
+    byNeed.includes(step.name) ||
+    outputsOf(workflow, step).some((output) => places.some((input) => overlaps(output, input)));
+  return workflow.steps
+    .filter((step) => step.name !== instance.step.name && step.outputs.length > 0 && reads(step))
+    .map((step) => step.name);
+}
+
+/** Where a step's outputs lie, as far as it can be said for all its items: up to the first `{{each.x}}`. */
+function outputsOf(workflow: Workflow, step: Step): readonly Location[] {
+  const values = paramValues(workflow);
+  return step.outputs.flatMap(({ path }) => {
+    let known = '';
+    for (const piece of parseTemplate(path ?? '')) {
+      if (typeof piece !== 'string' && piece.source !== 'params') {
+        known = known.slice(0, known.lastIndexOf('/') + 1);
+        break;
+      }
+      known += typeof piece === 'string' ? piece : String(values[piece.name] ?? '');
+    }
+    return known === '' || known.endsWith('://') ? [] : [parseLocation(known)];
+  });
+}
+
+function overlaps(output: Location, input: Location): boolean {
+  return contains(output, input) || (isTree(input) && contains(input, output));
+}

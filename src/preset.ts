@@ -1,0 +1,106 @@
+import { relative, resolve } from 'node:path';
+import type { Config, StoreSetting } from './core/config.js';
+import { ConfigError } from './core/error.js';
+import { formatLocation, type Location } from './core/location.js';
+import { mountRoot } from './drivers/fs/mount-root.js';
+import { fsStore } from './drivers/fs.js';
+import { s3Store } from './drivers/s3/s3.js';
+import type { Place, Places } from './look/places.js';
+import { limited } from './store/limit.js';
+import { observed, StoreCounts } from './store/observe.js';
+import { retrying } from './store/retry.js';
+import { settling } from './store/settle.js';
+import type { Store } from './store/store.js';
+
+/** What the outside world says about stores: the one place where URIs, settings and drivers meet. */
+export interface Surroundings {
+  readonly config: Pick<Config, 'stores'>;
+  /** What relative paths are relative to. */
+  readonly folder: string;
+  /** `--endpoint-url`: for every bucket. */
+  readonly endpointUrl?: string | undefined;
+  readonly wire?: 'lean' | 'sdk' | undefined;
+}
+
+export interface OpenPlaces extends Places {
+  at(location: Location): Place & { readonly store: Store };
+  /** Calls and bytes so far, by store name; a repeated try counts again. */
+  readonly counts: ReadonlyMap<string, StoreCounts>;
+  close(): Promise<void>;
+}
+
+/** At once, per store; more gain nothing on one core, and servers answer a burst with 503. */
+const CONCURRENCY = 64;
+
+export function openPlaces(surroundings: Surroundings): OpenPlaces {
+  const stores = new Map<string, Store>();
+  const counts = new Map<string, StoreCounts>();
+  const open = (id: string, make: () => Store): Store => {
+    const known = stores.get(id);
+    if (known) return known;
+    const tally = new StoreCounts();
+    const store = wrap(observed(make(), { counts: tally }));
+    stores.set(id, store);
+    counts.set(store.name, tally);
+    return store;
+  };
+  return {
+    counts,
+    at: (location) => placeOf(location, surroundings, open),
+    async close() {
+      await Promise.all([...stores.values()].map((store) => store.close()));
+    },
+  };
+}
+
+/** The default wrappers, inside out: a limit on what is under way, repeats, and answers that nobody got settled by reading. */
+export function wrap(driver: Store): Store {
+  return settling(retrying(limited(driver, { concurrency: CONCURRENCY })));
+}
+
+type Open = (id: string, make: () => Store) => Store;
+
+function placeOf(location: Location, surroundings: Surroundings, open: Open): Place & { readonly store: Store } {
+  const uri = formatLocation(location);
+  switch (location.kind) {
+    case 's3': {
+      const { endpointUrl, wire, config } = surroundings;
+      const [name, setting] = settingOf(uri, config.stores);
+      const s3 = setting?.kind === 's3' ? setting : undefined;
+      const make = () => s3Store({ ...s3, bucket: location.bucket, endpoint: endpointUrl ?? s3?.endpoint, wire });
+      return { uri, key: location.key, store: open(`s3://${location.bucket} ${name}`, make) };
+    }
+    case 'volume': {
+      const name = `pvc://${location.volume}`;
+      const setting = surroundings.config.stores[name];
+      if (setting?.kind !== 'mount') {
+        throw new ConfigError(
+          'config/unmapped-volume',
+          `${uri}: nothing says where the volume ${location.volume} is mounted here`,
+          {
+            hint: `add to stepaside.config.yaml: stores: { "${name}": { mount: /mnt/${location.volume} } }`,
+          },
+        );
+      }
+      return { uri, key: location.path, store: open(name, () => fsStore({ root: setting.mount, name, mount: true })) };
+    }
+    case 'file': {
+      const path = resolve(surroundings.folder, location.path);
+      const root = mountRoot(path);
+      const key = relative(root, path) + (location.path.endsWith('/') && path !== root ? '/' : '');
+      return { uri, key, store: open(`file ${root}`, () => fsStore({ root, name: root })) };
+    }
+    default:
+      return location satisfies never;
+  }
+}
+
+/** The setting with the longest name that the location begins with. */
+function settingOf(uri: string, stores: Config['stores']): readonly [name: string, setting: StoreSetting | undefined] {
+  let best = '';
+  for (const name of Object.keys(stores)) {
+    const prefix = name.endsWith('/') ? name : `${name}/`;
+    if (uri.startsWith(prefix) && name.length > best.length) best = name;
+  }
+  return [best, stores[best]];
+}
