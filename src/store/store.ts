@@ -42,10 +42,12 @@ export interface Head {
 
 export interface Found {
   readonly head: Head;
+  /** Once through. Read it or break off (`return()`, or the signal): until then it may hold a file or a connection open. */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
 export interface CallOptions {
+  /** Ends the call with the signal's reason. A write or removal that was under way may have been carried out all the same. */
   readonly signal?: AbortSignal;
 }
 export interface ReadOptions extends CallOptions {
@@ -88,4 +90,8 @@ export interface UploadsStore {
 /** What only some stores can do. Wrappers hand it on, so that nobody needs a cast to a driver. */
 export interface Abilities {
   readonly uploads?: UploadsStore;
+  /** Facts about the store for people, in the order to show them. */
+  readonly describe?: () => Promise<readonly (readonly [what: string, fact: string])[]>;
+  /** Its clock minus ours. */
+  readonly clock?: () => Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }>;
 }

@@ -1,0 +1,156 @@
+import { constants } from 'node:buffer';
+import { statfsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { StoreError } from '../core/error.js';
+import { orAborted } from '../store/deadline.js';
+import type { CallOptions, Head, ListOptions, Store, StoreTraits } from '../store/store.js';
+import { readFile } from './fs/body.js';
+import { asyncCalls, type FileCalls, isErrno, syncCalls } from './fs/calls.js';
+import { Disk, headOf } from './fs/disk.js';
+import { translate } from './fs/errors.js';
+import { type FileSystem, fileSystemOf } from './fs/file-system.js';
+import { checkKey, checkPrefix } from './fs/names.js';
+import { NoHardLinks, putFile, removeFile } from './fs/put.js';
+import { walk } from './fs/walk.js';
+
+export interface FsOptions {
+  /** Keys are paths below it. Its file system decides how everything in it is treated: give each mount its own store. */
+  readonly root: string;
+  readonly name?: string;
+  /** The root is a mount that somebody else provides: if it is missing that is an error, not an empty store. */
+  readonly mount?: boolean;
+}
+
+/** The kernel, as far as a test wants another one. */
+export interface FsSystem {
+  readonly statfs?: (path: string) => number;
+  readonly calls?: Partial<FileCalls>;
+}
+
+/** A local disk answers in the same turn: a loop of such answers would let nobody else act, not even the writer it waits for. */
+const BREATH_MS = 10;
+
+/** Files looked at together where each look is a round trip. */
+const WIDTH = 64;
+
+/**
+ * Files as objects. `exclusiveCreate` is `yes` on file systems that are known to have hard links and `no` on the rest,
+ * where the first `ifAbsent` write (or a probe) shows what there is; a file system that refuses a link turns it to `no`.
+ * A symbolic link stands for what it leads to; special files are not there.
+ */
+export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
+  const root = resolve(options.root);
+  const name = options.name ?? root;
+  const { remote, hardLinks } = fileSystemBelow(root, system.statfs ?? ((path) => statfsSync(path).type));
+  const slow = { ...asyncCalls, ...system.calls };
+  const quick = remote ? slow : { ...syncCalls, ...system.calls };
+  const disk = new Disk({ name, root, mount: options.mount ?? false, remote, quick, slow });
+  let traits: StoreTraits = {
+    kind: 'file',
+    maxValueBytes: constants.MAX_LENGTH,
+    exclusiveCreate: hardLinks ? 'yes' : 'no',
+    strongList: !remote,
+    orderedList: true,
+    remote,
+  };
+  let closed = false;
+  let breathed = performance.now();
+
+  async function breathe(): Promise<void> {
+    if (remote || performance.now() - breathed < BREATH_MS) return;
+    await setImmediate();
+    breathed = performance.now();
+  }
+
+  function check(call: CallOptions | undefined): void {
+    if (closed) throw new StoreError('store/closed', `${name} is closed`, { store: name });
+    call?.signal?.throwIfAborted();
+  }
+
+  async function run<T>(key: string, call: CallOptions | undefined, work: () => Promise<T>): Promise<T> {
+    check(call);
+    checkKey(name, key);
+    await breathe();
+    try {
+      return await (remote ? orAborted(work(), call?.signal) : work());
+    } catch (error) {
+      throw translate(error, { store: name, key, remote });
+    }
+  }
+
+  return {
+    name,
+    get traits() {
+      return traits;
+    },
+    abilities: {},
+
+    head(key, call) {
+      return run(key, call, async () => {
+        const stats = await disk.lookUp(disk.path(key));
+        return stats?.isFile() ? headOf(key, stats) : undefined;
+      });
+    },
+
+    read(key, call = {}) {
+      return run(key, call, () => readFile(disk, key, call, () => check(call)));
+    },
+
+    list: (prefix, call = {}) => list(prefix, call),
+
+    write(key, body, call) {
+      return run(key, call, async () => {
+        if (body.byteLength > traits.maxValueBytes) {
+          const message = `${name}: ${key} has ${body.byteLength} bytes, more than ${traits.maxValueBytes}`;
+          throw new StoreError('store/too-large', message, { store: name, key });
+        }
+        try {
+          const ifAbsent = call?.ifAbsent === true;
+          return { written: await putFile(disk, key, body, { ifAbsent, check: () => check(call) }) };
+        } catch (error) {
+          if (error instanceof NoHardLinks) traits = { ...traits, exclusiveCreate: 'no' };
+          throw error;
+        }
+      });
+    },
+
+    remove: (key, call) => run(key, call, () => removeFile(disk, key)),
+
+    async close() {
+      closed = true;
+    },
+  };
+
+  async function* list(prefix: string, call: ListOptions): AsyncGenerator<Head> {
+    check(call);
+    checkPrefix(name, prefix);
+    const { after, pageSize = WIDTH, signal } = call;
+    const width = Math.max(1, Math.min(WIDTH, pageSize));
+    const heads = walk(disk, { prefix, after, width, check: () => check(call) });
+    try {
+      for (;;) {
+        const { done, value } = await (remote ? orAborted(heads.next(), signal) : heads.next());
+        if (done) return;
+        await breathe();
+        check(call);
+        yield value;
+      }
+    } catch (error) {
+      throw translate(error, { store: name, key: prefix, remote });
+    }
+  }
+}
+
+/** Asked of the nearest folder that exists: the root may still have to be made. */
+function fileSystemBelow(root: string, statfs: (path: string) => number): FileSystem {
+  for (let path = root; ; path = dirname(path)) {
+    try {
+      return fileSystemOf(statfs(path));
+    } catch (error) {
+      // A mount whose server is away answers nothing at all: the slow and careful way is right for it.
+      if (!isErrno(error) || (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') || path === dirname(path))
+        return { name: 'unknown', remote: true, hardLinks: false };
+    }
+  }
+}

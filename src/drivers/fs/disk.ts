@@ -1,0 +1,97 @@
+import type { BigIntStats } from 'node:fs';
+import { dirname } from 'node:path';
+import { StoreError } from '../../core/error.js';
+import type { Head } from '../../store/store.js';
+import type { FileCalls } from './calls.js';
+
+export interface DiskOptions {
+  readonly name: string;
+  readonly root: string;
+  readonly mount: boolean;
+  readonly remote: boolean;
+  /** For what moves little: synchronous on local disks. */
+  readonly quick: FileCalls;
+  /** For bodies and for fsync, which would hold up everybody. */
+  readonly slow: FileCalls;
+}
+
+/** Paths below one root, looked at so that "not there" can be believed. */
+export class Disk {
+  readonly name: string;
+  readonly root: string;
+  readonly mount: boolean;
+  readonly remote: boolean;
+  readonly quick: FileCalls;
+  readonly slow: FileCalls;
+  #rootSeen = false;
+
+  constructor({ name, root, mount, remote, quick, slow }: DiskOptions) {
+    this.name = name;
+    this.root = root;
+    this.mount = mount;
+    this.remote = remote;
+    this.quick = quick;
+    this.slow = slow;
+  }
+
+  path(key: string): string {
+    return this.root === '/' ? `/${key}` : `${this.root}/${key}`;
+  }
+
+  /** What the path leads to; `undefined` is sure. */
+  async lookUp(path: string): Promise<BigIntStats | undefined> {
+    const stats = await this.quick.stat(path);
+    if (stats !== undefined) return stats;
+    await this.checkMount();
+    if (!this.remote) return undefined;
+    // Network clients cache negative lookups (nfs(5), "lookupcache") and what they cache, stat believes. Reading the
+    // folder asks the server.
+    if (!(await this.isNamed(path))) return undefined;
+    const again = await this.quick.stat(path);
+    if (again !== undefined) return again;
+    const link = await this.quick.lstat(path);
+    if (link?.isSymbolicLink()) return undefined;
+    if (!(await this.isNamed(path))) return undefined;
+    const facts = { store: this.name, key: path, retryable: true };
+    throw new StoreError(
+      'store/unavailable',
+      `${this.name}: ${path} is listed in its folder, yet cannot be found`,
+      facts,
+    );
+  }
+
+  /** Does the folder above, and each above that, name its child? */
+  async isNamed(path: string): Promise<boolean> {
+    const folder = dirname(path);
+    if (folder === path) return true;
+    const name = path.slice(folder === '/' ? 1 : folder.length + 1);
+    let entries = await this.quick.readdir(folder);
+    if (entries === undefined && path !== this.root && (await this.isNamed(folder)))
+      entries = await this.quick.readdir(folder);
+    return entries?.some((entry) => entry.name === name) ?? false;
+  }
+
+  /** Where the mount itself is missing, nothing can be said of what is in it: asked at the first absence. */
+  async checkMount(): Promise<void> {
+    if (!this.mount || this.#rootSeen) return;
+    const stats = await this.quick.stat(this.root);
+    if (!stats?.isDirectory()) {
+      const what = stats === undefined ? 'is not there' : 'is no folder';
+      throw new StoreError('store/no-bucket', `${this.name}: the mount ${this.root} ${what}`, { store: this.name });
+    }
+    this.#rootSeen = true;
+  }
+}
+
+export function headOf(key: string, stats: BigIntStats): Head {
+  return {
+    key,
+    size: Number(stats.size),
+    modifiedAt: Number(stats.mtimeNs / 1_000_000n),
+    file: {
+      mtimeNs: String(stats.mtimeNs),
+      ctimeNs: String(stats.ctimeNs),
+      inode: String(stats.ino),
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { escapeKey, formatQuery, hostHeader } from './address.js';
+import { collect } from './body.js';
+import type { CredentialSource } from './credentials.js';
+import { pageOfItems, pageOfUploads } from './page.js';
+import type { Settings } from './settings.js';
+import { createSign, sha256 } from './sign.js';
+import { createTransport } from './transport.js';
+import type { Answer, BodyAnswer, SendOptions, Wire } from './wire.js';
+import { parseXml } from './xml.js';
+
+const EMPTY = sha256('');
+
+interface Ask {
+  readonly method: 'HEAD' | 'GET' | 'PUT' | 'DELETE';
+  readonly key?: string;
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+/** Our own wire: a fifth of the SDK's CPU a request, and nothing to load. */
+export function leanWire(settings: Settings, credentials: CredentialSource): Wire {
+  const { address, timeouts } = settings;
+  const transport = createTransport(settings);
+  const sign = createSign(settings.region);
+  const fixed = {
+    host: hostHeader(address),
+    'user-agent': 'stepaside',
+    ...(settings.requesterPays ? { 'x-amz-request-payer': 'requester' } : {}),
+  };
+
+  async function send({ method, key, query = {}, headers, body }: Ask, { signal }: SendOptions) {
+    const path = `${address.root}/${key === undefined ? '' : escapeKey(key)}`;
+    const text = formatQuery(query);
+    const payload = body ? sha256(body) : EMPTY;
+    const unsigned = { method, path, query: text, headers: { ...fixed, ...headers }, payload };
+    const signed = sign(unsigned, await credentials.get(), settings.now());
+    if (body) signed['content-length'] = String(body.byteLength);
+    return transport.send({ method, path: text ? `${path}?${text}` : path, headers: signed, body, signal });
+  }
+  async function whole(response: IncomingMessage): Promise<Answer> {
+    const body = await collect(response, timeouts.idleMs, timeouts.totalMs);
+    return { ...headOf(response), body };
+  }
+  async function ask(what: Ask, options: SendOptions): Promise<Answer> {
+    return whole(await send(what, options));
+  }
+
+  return {
+    head: (key, options) => ask({ method: 'HEAD', key }, options),
+    async get(key, range, options): Promise<BodyAnswer> {
+      const response = await send({ method: 'GET', key, headers: range ? { range } : {} }, options);
+      const head = headOf(response);
+      if (head.status !== 200 && head.status !== 206) return whole(response);
+      return { ...head, body: new Uint8Array(), stream: response };
+    },
+    async list({ prefix, maxKeys, startAfter, token }, options) {
+      const query = {
+        'list-type': '2',
+        // Keys may hold what XML cannot.
+        'encoding-type': 'url',
+        'max-keys': String(maxKeys),
+        prefix,
+        'start-after': startAfter,
+        'continuation-token': token,
+      };
+      const answer = await ask({ method: 'GET', query }, options);
+      return { ...answer, page: answer.status === 200 ? pageOfItems(parseXml(answer.body)) : undefined };
+    },
+    put(key, body, ifAbsent, options) {
+      const headers = {
+        // The one checksum that every server found verifies.
+        'content-md5': createHash('md5').update(body).digest('base64'),
+        'content-type': 'application/octet-stream',
+        ...(ifAbsent ? { 'if-none-match': '*' } : {}),
+      };
+      return ask({ method: 'PUT', key, headers, body }, options);
+    },
+    remove: (key, options) => ask({ method: 'DELETE', key }, options),
+    async uploads({ prefix, keyMarker, idMarker }, options) {
+      const query = {
+        uploads: '',
+        prefix,
+        'key-marker': keyMarker,
+        'upload-id-marker': idMarker,
+      };
+      const answer = await ask({ method: 'GET', query }, options);
+      return { ...answer, page: answer.status === 200 ? pageOfUploads(parseXml(answer.body)) : undefined };
+    },
+    close: () => transport.close(),
+  };
+}
+
+function headOf(response: IncomingMessage): Omit<Answer, 'body'> {
+  return { status: response.statusCode ?? 0, headers: response.headers as Answer['headers'] };
+}

@@ -1,0 +1,171 @@
+import { StepasideError } from '../core/error.js';
+import { forward } from './forward.js';
+import type { Store } from './store.js';
+import { stream } from './stream.js';
+
+export const VERBS = ['head', 'read', 'list', 'write', 'remove'] as const;
+export type Verb = (typeof VERBS)[number];
+
+export interface Call {
+  readonly verb: Verb;
+  /** The key, or a listing's prefix. */
+  readonly key: string;
+  /** The time spent waiting for the store; what a reader did between two pieces is not in it. */
+  readonly ms: number;
+  /** Bytes of the body, one way or the other. */
+  readonly bytes: number;
+  /** Names listed. */
+  readonly items: number;
+  /** Our code, or the error's name where it is none of ours. */
+  readonly error?: string;
+}
+
+export interface CountsSnapshot {
+  readonly calls: Readonly<Record<Verb, number>>;
+  readonly ms: Readonly<Record<Verb, number>>;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly listed: number;
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** Running totals; several stores may share one. */
+export class StoreCounts {
+  readonly #calls = zeros();
+  readonly #ms = zeros();
+  readonly #errors = new Map<string, number>();
+  #bytesIn = 0;
+  #bytesOut = 0;
+  #listed = 0;
+
+  add({ verb, ms, bytes, items, error }: Call): void {
+    this.#calls[verb] += 1;
+    this.#ms[verb] += ms;
+    this.#listed += items;
+    if (verb === 'write') this.#bytesOut += bytes;
+    else this.#bytesIn += bytes;
+    if (error !== undefined) this.#errors.set(error, (this.#errors.get(error) ?? 0) + 1);
+  }
+
+  snapshot(): CountsSnapshot {
+    return {
+      calls: { ...this.#calls },
+      ms: { ...this.#ms },
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      listed: this.#listed,
+      errors: Object.fromEntries(this.#errors),
+    };
+  }
+}
+
+export interface ObserveOptions {
+  readonly counts?: StoreCounts;
+  /** Told when a call has ended: a listing or a body when its reader is done with it. */
+  readonly onCall?: (call: Call) => void;
+  /** A clock that never goes back. */
+  readonly now?: () => number;
+}
+
+export function observed(store: Store, options: ObserveOptions): Store {
+  const now = options.now ?? (() => performance.now());
+
+  class Watch {
+    readonly verb: Verb;
+    readonly key: string;
+    bytes = 0;
+    items = 0;
+    #ms = 0;
+    #error: string | undefined;
+    #told = false;
+
+    constructor(verb: Verb, key: string) {
+      this.verb = verb;
+      this.key = key;
+    }
+
+    async timed<T>(call: () => Promise<T>): Promise<T> {
+      const begun = now();
+      try {
+        return await call();
+      } catch (error) {
+        this.#error ??= nameOf(error);
+        throw error;
+      } finally {
+        this.#ms += now() - begun;
+      }
+    }
+
+    done(): void {
+      if (this.#told) return;
+      this.#told = true;
+      const { verb, key, bytes, items } = this;
+      const call = { verb, key, ms: this.#ms, bytes, items, ...(this.#error !== undefined && { error: this.#error }) };
+      options.counts?.add(call);
+      options.onCall?.(call);
+    }
+  }
+
+  async function single<T>(verb: Verb, key: string, bytes: number, call: () => Promise<T>): Promise<T> {
+    const watch = new Watch(verb, key);
+    watch.bytes = bytes;
+    try {
+      return await watch.timed(call);
+    } finally {
+      watch.done();
+    }
+  }
+
+  function watched<T>(items: AsyncIterable<T>, watch: Watch, count: (item: T) => void): AsyncIterable<T> {
+    const from = items[Symbol.asyncIterator]();
+    return stream<T>(
+      async () => {
+        const result = (await watch.timed(() => from.next())) as IteratorResult<T, undefined>;
+        if (!result.done) count(result.value);
+        return result;
+      },
+      async () => {
+        watch.done();
+        await from.return?.();
+      },
+    );
+  }
+
+  return forward(store, {
+    head: (key, call) => single('head', key, 0, () => store.head(key, call)),
+    async read(key, call) {
+      const watch = new Watch('read', key);
+      const found = await watch
+        .timed(() => store.read(key, call))
+        .catch((error: unknown) => {
+          watch.done();
+          throw error;
+        });
+      if (found === undefined) {
+        watch.done();
+        return undefined;
+      }
+      const body = watched(found.body, watch, (piece) => {
+        watch.bytes += piece.byteLength;
+      });
+      return { head: found.head, body };
+    },
+    list(prefix, call) {
+      const watch = new Watch('list', prefix);
+      return watched(store.list(prefix, call), watch, () => {
+        watch.items += 1;
+      });
+    },
+    write: (key, body, call) => single('write', key, body.byteLength, () => store.write(key, body, call)),
+    remove: (key, call) => single('remove', key, 0, () => store.remove(key, call)),
+  });
+}
+
+function nameOf(error: unknown): string {
+  if (error instanceof StepasideError) return error.code;
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+function zeros(): Record<Verb, number> {
+  return { head: 0, read: 0, list: 0, write: 0, remove: 0 };
+}
