@@ -53,9 +53,12 @@ export function openPlaces(surroundings: Surroundings): OpenPlaces {
   };
 }
 
-/** The default wrappers, inside out: a limit on what is under way, repeats, and answers that nobody got settled by reading. */
+/**
+ * The default wrappers, inside out: a limit on what is under way, repeats, and answers that nobody got settled by reading.
+ * A disk of our own needs none: what it refuses now it refuses again, and each wrapper costs more than the call itself.
+ */
 export function wrap(driver: Store): Store {
-  return settling(retrying(limited(driver, { concurrency: CONCURRENCY })));
+  return driver.traits.remote ? settling(retrying(limited(driver, { concurrency: CONCURRENCY }))) : driver;
 }
 
 type Open = (id: string, make: () => Store) => Store;

@@ -50,6 +50,8 @@ function fixOf(error: StoreError, store: Store): { readonly fix?: string } {
   if (error.hint !== undefined) return { fix: error.hint };
   if (error.code === 'store/denied' && store.traits.kind === 's3')
     return { fix: 'grant s3:ListBucket on the bucket and s3:GetObject on its objects' };
+  if (error.code === 'store/unavailable' && store.traits.kind === 's3')
+    return { fix: 'check the endpoint, and that something answers there' };
   if (error.code === 'store/denied') return { fix: 'let the user who runs this read the folder' };
   return {};
 }

@@ -42,7 +42,8 @@ const WIDTH = 64;
 export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   const root = resolve(options.root);
   const name = options.name ?? root;
-  const { remote, hardLinks } = fileSystemBelow(root, system.statfs ?? ((path) => statfsSync(path).type));
+  const kind = fileSystemBelow(root, system.statfs ?? ((path) => statfsSync(path).type));
+  const { remote, hardLinks } = kind;
   const slow = { ...asyncCalls, ...system.calls };
   const quick = remote ? slow : { ...syncCalls, ...system.calls };
   const disk = new Disk({ name, root, mount: options.mount ?? false, remote, quick, slow });
@@ -84,7 +85,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     get traits() {
       return traits;
     },
-    abilities: {},
+    abilities: { describe: async () => describe(root, kind) },
 
     head(key, call) {
       return run(key, call, async () => {
@@ -153,4 +154,19 @@ function fileSystemBelow(root: string, statfs: (path: string) => number): FileSy
         return { name: 'unknown', remote: true, hardLinks: false };
     }
   }
+}
+
+/** Says what it can: a mount that is not there is the look's business to report. */
+function describe(root: string, kind: FileSystem): readonly (readonly [string, string])[] {
+  const facts: (readonly [string, string])[] = [
+    ['file system', `${kind.name}, at ${root}`],
+    ['asked', kind.remote ? 'many at once: every look is a round trip' : 'one by one: looks are quick here'],
+  ];
+  try {
+    const { bavail, bsize } = statfsSync(root);
+    facts.push(['free', `${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB`]);
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+  }
+  return facts;
 }
