@@ -213,7 +213,14 @@ function byParts(place: PlaceSeen, question: Question, say: Say): Sighting {
       const archived = counting.find((part) => part.archived);
       return archived
         ? say('archived', `${nameOf(place, archived)} is in an archive class`)
-        : say('present', place.more ? (question.min === undefined ? 'it holds something' : 'as much as was asked for is there') : plural(counting.length));
+        : say(
+            'present',
+            place.more
+              ? question.min === undefined
+                ? 'it holds something'
+                : 'as much as was asked for is there'
+              : plural(counting.length),
+          );
     }
     return counting.length === 0 ? say('absent', 'nothing that counts is there') : say('partial', short);
   }

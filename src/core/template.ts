@@ -26,7 +26,9 @@ export interface Scope {
  */
 export type Use = 'location' | 'glob' | 'text' | 'argv' | 'shell';
 
-const BRACES = /\{\{\s*([A-Za-z_=][^{}]*?)\s*\}\}/g;
+// No blanks or lazy repeats in it: they would make long texts cost the square of their length.
+const BRACES = /\{\{([^{}]*)\}\}/g;
+const BEGINS_LIKE_OURS = /^[A-Za-z_=]/;
 const OURS = /^(params|each|inputs\.parameters|workflow\.parameters)\.([A-Za-z0-9_-]+)$/;
 
 export function parseTemplate(text: string): readonly Piece[] {
@@ -34,8 +36,10 @@ export function parseTemplate(text: string): readonly Piece[] {
   const pieces: Piece[] = [];
   let end = 0;
   for (const match of text.matchAll(BRACES)) {
+    const inner = (match[1] ?? '').trim();
+    if (!BEGINS_LIKE_OURS.test(inner)) continue;
     if (match.index > end) pieces.push(text.slice(end, match.index));
-    pieces.push(placeholder(match[0], match[1] ?? ''));
+    pieces.push(placeholder(match[0], inner));
     end = match.index + match[0].length;
   }
   if (end < text.length) pieces.push(text.slice(end));
