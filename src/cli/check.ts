@@ -1,8 +1,9 @@
 import { questions } from '../core/condition.js';
 import { isTree, parseLocation } from '../core/location.js';
-import type { Sighting } from '../core/sighting.js';
+import type { MarkerWant } from '../core/marker.js';
+import type { Sighting, State } from '../core/sighting.js';
 import { blake3 } from '../hash.js';
-import { askGlob, askOutput, askPresence } from '../look/ask.js';
+import { askGlob, askOutput, askPath, askPresence } from '../look/ask.js';
 import { keyOf } from '../look/key-of.js';
 import { type OpenPlaces, openPlaces } from '../preset.js';
 import { type Args, type Command, UsageError } from './command.js';
@@ -20,26 +21,30 @@ interface Result {
 }
 
 export const check: Command = async (args, terminal) => {
-  const byFile = args.one('file') !== undefined;
+  const byFile = args.one('file') !== undefined || (args.words.length === 0 && !!terminal.env['STEPASIDE_FILE']);
   checkUsage(args, byFile);
   const loaded = byFile ? await loadWork(args, terminal) : undefined;
   if (loaded && !loaded.ok) return EXIT.usage;
   const surroundings = loaded?.surroundings ?? (await loadSurroundings(args, terminal));
   if (!surroundings) return EXIT.usage;
   const places = openPlaces(surroundings);
+  const list = args.on('json') ? terminal.jsonList('check', 'results') : undefined;
+  const states = new Set<State>();
   try {
-    const results = loaded ? await checkSteps(loaded, places, args.words) : await checkLocations(args, places);
-    const exit = exitFor(results.map(({ sighting }) => sighting));
-    if (args.on('json'))
-      terminal.json('check', {
-        exitCode: exit,
-        results: results.map(({ sighting, ...who }) => ({ ...who, ...sighting })),
-      });
-    else for (const result of results) show(result);
-    return exit;
+    for await (const { sighting, ...who } of loaded
+      ? checkSteps(loaded, places, args.words)
+      : checkLocations(args, places)) {
+      states.add(sighting.state);
+      if (list) list.item({ ...who, ...sighting });
+      else show({ sighting, ...who });
+      await terminal.drained();
+    }
   } finally {
     await places.close();
   }
+  const exitCode = exitFor(states);
+  list?.end({ exitCode });
+  return exitCode;
 
   function show({ sighting, step, about }: Result): void {
     const who = step === undefined ? '' : `${terminal.paint.bold(printable(step))} ${about}  `;
@@ -58,6 +63,7 @@ function checkUsage(args: Args, byFile: boolean): void {
       );
     return;
   }
+  if (args.all('param').length > 0) throw new UsageError('--param goes with -f');
   if (args.words.length === 0)
     throw new UsageError('which LOCATION?', 'stepaside check s3://bucket/key, or stepaside check -f stepaside.yaml');
   if (args.one('content') !== undefined && args.one('key') !== undefined)
@@ -76,30 +82,26 @@ function checkUsage(args: Args, byFile: boolean): void {
   if (flat !== undefined) throw new UsageError(`--glob needs a tree, and ${flat} is none`, `write ${flat}/`);
 }
 
-async function checkLocations(args: Args, places: OpenPlaces): Promise<readonly Result[]> {
-  const [marker, glob] = [args.one('marker'), args.one('glob')];
-  const content = args.one('content') ?? args.one('key');
+async function* checkLocations(args: Args, places: OpenPlaces): AsyncGenerator<Result> {
+  const [marker, glob, content, key] = ['marker', 'glob', 'content', 'key'].map((name) => args.one(name));
   const [min, minBytes] = [count(args, 'min') ?? 1, count(args, 'min-bytes')];
-  return Promise.all(
-    args.words.map(async (path) => {
-      if (content !== undefined && marker === undefined && isTree(parseLocation(path))) {
-        throw new UsageError(`${path} is a tree: which marker in it?`, 'add --marker NAME');
-      }
-      const sighting =
-        glob === undefined
-          ? await askPresence(places, {
-              path,
-              ...(marker === undefined ? {} : { marker }),
-              ...(content === undefined ? {} : { content }),
-            })
-          : await askGlob(places, parseLocation(path), {
-              pattern: glob,
-              min,
-              ...(minBytes === undefined ? {} : { minBytes }),
-            });
-      return { sighting };
-    }),
+  const want: MarkerWant | undefined =
+    content !== undefined
+      ? { match: 'content', content }
+      : key !== undefined
+        ? { match: 'key', key }
+        : marker !== undefined
+          ? { match: 'presence' }
+          : undefined;
+  const locations = args.words.map((path) => ({ path, location: parseLocation(path) }));
+  const tree = locations.find(({ location }) => want && marker === undefined && isTree(location));
+  if (tree) throw new UsageError(`${tree.path} is a tree: which marker in it?`, 'add --marker NAME');
+  const asked = locations.map(({ path, location }) =>
+    glob === undefined
+      ? askPath(places, path, { ...(marker !== undefined && { marker }), ...(want && { want }) })
+      : askGlob(places, location, { pattern: glob, min, ...(minBytes !== undefined && { minBytes }) }),
   );
+  for (const sighting of await Promise.all(asked)) yield { sighting };
 }
 
 function count(args: Args, name: string): number | undefined {
@@ -111,22 +113,18 @@ function count(args: Args, name: string): number | undefined {
   return n;
 }
 
-async function checkSteps(
-  { workflow }: Loaded,
-  places: OpenPlaces,
-  names: readonly string[],
-): Promise<readonly Result[]> {
-  const results: Result[] = [];
+async function* checkSteps({ workflow }: Loaded, places: OpenPlaces, names: readonly string[]): AsyncGenerator<Result> {
   for (const instance of selectInstances(workflow, names)) {
     const { step, resolved, name } = instance;
+    const conditions = resolved.when ? questions(resolved.when) : [];
+    if (conditions.length === 0 && resolved.outputs.length === 0)
+      yield { step: name, about: 'always', sighting: NOTHING };
     const policy = workflow.policies[step.policy]!;
     const needsKey = resolved.outputs.some((output) => output.match !== undefined);
-    const { key } = needsKey
-      ? await keyOf(workflow, instance, { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] })
-      : { key: undefined };
+    const keying = { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] };
+    const { key } = needsKey ? await keyOf(workflow, instance, keying) : { key: undefined };
     const known = key?.state === 'known' ? { key: key.key } : {};
-    const conditions = resolved.when ? questions(resolved.when) : [];
-    const seen = await Promise.all([
+    yield* await Promise.all([
       ...conditions.map(async (question) => ({
         step: name,
         about: 'when',
@@ -138,15 +136,18 @@ async function checkSteps(
         sighting: (await askOutput(places, output, { policy, folder: workflow.folder, ...known })).sighting,
       })),
     ]);
-    results.push(...seen);
   }
-  return results;
 }
 
+/** A step that declares neither a condition nor outputs is never done. */
+const NOTHING: Sighting = {
+  uri: '-',
+  state: 'absent',
+  why: 'nothing to look at: the step declares neither a condition nor outputs, so it always runs',
+};
+
 /** As `pathNotExists` reasons: one sure absence is work to do, whatever else nobody can tell. */
-export function exitFor(sightings: readonly Sighting[]): Exit {
-  const states = new Set(sightings.map((sighting) => sighting.state));
-  if (['absent', 'partial', 'outdated', 'archived'].some((state) => states.has(state as Sighting['state'])))
-    return EXIT.work;
+function exitFor(states: ReadonlySet<State>): Exit {
+  if (['absent', 'partial', 'outdated', 'archived'].some((state) => states.has(state as State))) return EXIT.work;
   return states.has('unknown') || states.has('unverified') ? EXIT.unsure : EXIT.good;
 }

@@ -65,7 +65,8 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       ["stepaside key 'report[2024-01-01]'", 'one item of a forEach'],
     ],
     options: [OPTIONS.file, OPTIONS.param, OPTIONS.endpoint],
-    notes: 'A step that reads what another step makes is pending: its key is computed after that step ended.',
+    notes:
+      'FILE is stepaside.yaml where nothing else is said. A step that reads what another step makes is pending: its key\nis computed after that step ended.',
     load: async () => (await import('./key.js')).key,
   },
   {

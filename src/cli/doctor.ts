@@ -26,6 +26,8 @@ export const doctor: Command = async (args, terminal) => {
     args.words.length > 0
       ? args.words
       : [...(loaded ? [loaded.workflow.cache] : []), ...Object.keys(surroundings.config.stores)];
+  // A store of the config may hold anybody's data: the probe writes only where it was told to, or where our cache is.
+  const mayProbe = new Set(args.words.length > 0 ? args.words : loaded ? [loaded.workflow.cache] : []);
   const locations = named.map((word) => ({ word, location: asTree(word) }));
   if (probe && args.words.length === 0 && !loaded) {
     throw new UsageError(
@@ -40,7 +42,7 @@ export const doctor: Command = async (args, terminal) => {
   ];
   try {
     for (const { word, location } of locations)
-      results.push({ location: word, findings: await examineSafely(places, location, probe) });
+      results.push({ location: word, findings: await examineSafely(places, location, probe && mayProbe.has(word)) });
   } finally {
     await places.close();
   }

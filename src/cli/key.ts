@@ -13,7 +13,8 @@ export const key: Command = async (args, terminal) => {
   if (!loaded.ok) return EXIT.usage;
   const { workflow, surroundings } = loaded;
   const places = openPlaces(surroundings);
-  const steps: { readonly step: string; readonly keyed: Keyed }[] = [];
+  const list = args.on('json') ? terminal.jsonList('key', 'steps') : undefined;
+  let exitCode: Exit = EXIT.good;
   try {
     for (const instance of selectInstances(workflow, args.words)) {
       const keyed = await keyOf(workflow, instance, {
@@ -21,20 +22,17 @@ export const key: Command = async (args, terminal) => {
         hash: blake3(),
         secret: terminal.env['STEPASIDE_SECRET'],
       });
-      steps.push({ step: instance.name, keyed });
-      if (!args.on('json')) show(instance.name, keyed);
+      // Pending is an answer, not a failure; without an input there is nothing that could be run.
+      if (keyed.key.state === 'unknown' || keyed.key.state === 'input-missing') exitCode = EXIT.unsure;
+      if (list) list.item({ step: instance.name, ...keyed.key, components: keyed.components.map(plain) });
+      else show(instance.name, keyed);
+      await terminal.drained();
     }
   } finally {
     await places.close();
   }
-  const exit = exitFor(steps.map(({ keyed }) => keyed.key));
-  if (args.on('json')) {
-    terminal.json('key', {
-      exitCode: exit,
-      steps: steps.map(({ step, keyed }) => ({ step, ...keyed.key, components: keyed.components.map(plain) })),
-    });
-  }
-  return exit;
+  list?.end({ exitCode });
+  return exitCode;
 
   function show(step: string, { key: state, components }: Keyed): void {
     const { paint } = terminal;
@@ -63,9 +61,4 @@ function describe(state: Exclude<KeyState, { state: 'known' }>): string {
     default:
       return state satisfies never;
   }
-}
-
-/** Pending is an answer, not a failure; a missing input is nothing that could be run with. */
-function exitFor(states: readonly KeyState[]): Exit {
-  return states.some(({ state }) => state === 'unknown' || state === 'input-missing') ? EXIT.unsure : EXIT.good;
 }

@@ -1,6 +1,6 @@
 import { type Config, EMPTY_CONFIG } from '../core/config.js';
 import { resolveStep, type StepInstance } from '../core/resolve.js';
-import { countItems, items, seriesIndexOf, seriesItem } from '../core/series.js';
+import { countItems, instanceName, itemAt, items, seriesIndexOf, seriesItem } from '../core/series.js';
 import type { Step, Workflow } from '../core/step.js';
 import type { Surroundings } from '../preset.js';
 import { findConfig } from '../spec/find-config.js';
@@ -13,13 +13,12 @@ const DEFAULT_FILE = 'stepaside.yaml';
 export interface Loaded {
   readonly ok: true;
   readonly workflow: Workflow;
-  readonly config: Config;
   readonly surroundings: Surroundings;
 }
 
 /** The workflow that -f names, checked. What is wrong with it has been told when this is not ok. */
 export async function loadWork(args: Args, terminal: Terminal): Promise<Loaded | { readonly ok: false }> {
-  const file = args.one('file') ?? terminal.env['STEPASIDE_FILE'] ?? DEFAULT_FILE;
+  const file = args.one('file') ?? (terminal.env['STEPASIDE_FILE'] || DEFAULT_FILE);
   const { loadWorkflow } = await import('../spec/load.js');
   const loaded = loadWorkflow({ file, params: givenParams(args) });
   if (!loaded.ok) {
@@ -28,7 +27,9 @@ export async function loadWork(args: Args, terminal: Terminal): Promise<Loaded |
   }
   await tell(loaded.warnings, args, terminal);
   const { workflow, config } = loaded;
-  return { ok: true, workflow, config, surroundings: surroundingsOf(config, workflow.folder, args, terminal) };
+  // What the workflow says of a store is said for itself: it lies over what the config says for all.
+  const all = { ...config, stores: { ...config.stores, ...workflow.stores } };
+  return { ok: true, workflow, surroundings: surroundingsOf(all, workflow.folder, args, terminal) };
 }
 
 /** Without a workflow: the config that is found upward from here. */
@@ -65,7 +66,7 @@ export async function tell(issues: Issues, args: Args, terminal: Terminal): Prom
   if (issues.length === 0) return;
   const { formatIssue } = await import('../spec/issue.js');
   const errors = issues.some(({ severity }) => severity === 'error');
-  if (args.on('json') && errors) terminal.json('issues', { exitCode: 2, issues });
+  if (args.on('json') && errors) terminal.json('validate', { exitCode: 2, issues });
   for (const issue of issues) {
     if (issue.severity === 'error') process.stderr.write(`${formatIssue(issue)}\n`);
     else terminal.note(formatIssue(issue));
@@ -116,7 +117,11 @@ function findStep(workflow: Workflow, name: string): { step: Step; item?: StepIn
   }
   if (inside === undefined) return { step };
   const item = itemOf(step, inside);
-  if (!item) throw new UsageError(`step ${base} has no item ${inside}`, `it has ${countItems(step.forEach)}`);
+  if (!item)
+    throw new UsageError(
+      `step ${base} has no item ${inside}`,
+      `it has ${countItems(step.forEach)} items, the first is ${instanceName(step.name, step.forEach, itemAt(step.forEach, 0))}`,
+    );
   return { step, item };
 }
 

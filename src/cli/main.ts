@@ -28,7 +28,7 @@ async function main([name, ...words]: readonly string[]): Promise<Exit> {
     const run = await command.load();
     return await run(args, terminal);
   } catch (error) {
-    return explain(error, command, plain);
+    return explain(error, command, plain, words.includes('--json'));
   }
 }
 
@@ -52,18 +52,28 @@ function unknownCommand(name: string, terminal: Terminal): Exit {
 }
 
 /** One clear error, no stack trace: a trace is for bugs, and only a bug gets here as anything else. */
-function explain(error: unknown, command: CommandSpec, terminal: Terminal): Exit {
-  if (error instanceof UsageError) {
+function explain(error: unknown, command: CommandSpec, terminal: Terminal, json: boolean): Exit {
+  const exit = exitOf(error);
+  if (json && exit !== EXIT.failed && error instanceof Error) {
+    const { code = 'usage', hint } = error as { code?: string; hint?: string | undefined };
+    terminal.json(command.name, {
+      exitCode: exit,
+      error: { code, message: error.message, ...(hint === undefined ? {} : { hint }) },
+    });
+  }
+  if (error instanceof UsageError)
     terminal.complain(error.message, error.hint ?? `see stepaside ${command.name} --help`);
-    return EXIT.usage;
-  }
-  if (error instanceof StepasideError) {
-    terminal.complain(`${error.message} [${error.code}]`, error.hint);
-    return error.code.startsWith('config/') ? EXIT.usage : EXIT.unsure;
-  }
-  terminal.complain(
-    `this is a bug in Stepaside: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-  );
+  else if (error instanceof StepasideError) terminal.complain(`${error.message} [${error.code}]`, error.hint);
+  else
+    terminal.complain(
+      `this is a bug in Stepaside: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    );
+  return exit;
+}
+
+function exitOf(error: unknown): Exit {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof StepasideError) return error.code.startsWith('config/') ? EXIT.usage : EXIT.unsure;
   return EXIT.failed;
 }
 

@@ -5,7 +5,7 @@ const file: OptionSpec = {
   short: 'f',
   value: 'FILE',
   files: true,
-  what: 'the workflow file (default stepaside.yaml; STEPASIDE_FILE)',
+  what: 'the workflow file (else STEPASIDE_FILE)',
 };
 const param: OptionSpec = {
   name: 'param',

@@ -8,10 +8,19 @@ export interface Terminal {
   data(line: string): void;
   /** A versioned document, alone on stdout. */
   json(command: string, body: Readonly<Record<string, unknown>>): void;
+  /** The same for any number of items, none of them held: `{..., [name]: [item, item, ...], ...end}`. */
+  jsonList(command: string, name: string): JsonList;
+  /** What was written has gone out: asked now and then, it keeps a long answer from piling up in memory. */
+  drained(): Promise<void>;
   /** For people. Silent with -q. */
   note(line: string): void;
   /** Said even with -q. */
   complain(message: string, hint?: string): void;
+}
+
+export interface JsonList {
+  item(body: unknown): void;
+  end(body: Readonly<Record<string, unknown>>): void;
 }
 
 export interface Paint {
@@ -36,12 +45,22 @@ function colours(env: Terminal['env'], isTTY: boolean): boolean {
   return isTTY && env['TERM'] !== 'dumb';
 }
 
-export const JSON_VERSION = 1;
+const JSON_VERSION = 1;
+
+const surviving = new WeakSet<NodeJS.WritableStream>();
+
+/** `stepaside check … | head` closes the pipe. Nobody reads on, but the exit code is still asked for: it must be the true one. */
+function survive(stream: NodeJS.WriteStream): void {
+  if (surviving.has(stream)) return;
+  surviving.add(stream);
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exitCode = 1;
+  });
+}
 
 export function openTerminal(options: { readonly quiet: boolean; readonly verbose: boolean }): Terminal {
   const { env, stdout, stderr } = process;
-  // `stepaside check … | head` closes the pipe: that is no failure of ours.
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  for (const stream of [stdout, stderr]) survive(stream);
   const say = (line: string) => void stderr.write(`${line}\n`);
   const paint = painter(colours(env, stdout.isTTY === true));
   const paintErrors = painter(colours(env, stderr.isTTY === true));
@@ -53,18 +72,39 @@ export function openTerminal(options: { readonly quiet: boolean; readonly verbos
     data: (line) => void stdout.write(`${line}\n`),
     json: (command, body) =>
       void stdout.write(`${JSON.stringify({ stepaside: JSON_VERSION, command, ...body }, null, 2)}\n`),
+    jsonList(command, name) {
+      const { [name]: _, ...head } = { stepaside: JSON_VERSION, command, [name]: undefined };
+      let before = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  ${JSON.stringify(name)}: [`;
+      return {
+        item(body) {
+          stdout.write(`${before}\n    ${JSON.stringify(body)}`);
+          before = ',';
+        },
+        end(body) {
+          const rest = JSON.stringify(body, null, 2).slice(1);
+          stdout.write(`${before === ',' ? '' : before}\n  ],${rest}\n`);
+        },
+      };
+    },
+    drained: () =>
+      stdout.writableNeedDrain && !stdout.destroyed
+        ? new Promise((done) => {
+            stdout.once('drain', done);
+            stdout.once('close', done);
+          })
+        : Promise.resolve(),
     note: (line) => (options.quiet ? undefined : say(line)),
     complain(message, hint) {
-      say(`${paintErrors.bad('error:')} ${printable(message)}`);
+      say(`${paintErrors.bad('error:')} ${message.split('\n').map(printable).join('\n')}`);
       if (hint !== undefined) say(`${paintErrors.dim('hint:')}  ${printable(hint)}`);
     },
   };
 }
 
-/** Names come from stores and files: what could steer a terminal is shown, not sent. */
+/** Names come from stores and files: what could steer a terminal, or forge a line, is shown and not sent. */
 export function printable(text: string): string {
   return text.replace(
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }

@@ -8,9 +8,3 @@ export type WorkKey = Brand<'WorkKey'>;
 export type Digest = Brand<'Digest'>;
 /** A key of our own in a store, in the form every server keeps intact (see store-key.ts). */
 export type StoreKey = Brand<'StoreKey'>;
-
-const DIGEST = /^blake3-[0-9a-f]{64}$/;
-
-export function asDigest(text: string): Digest | undefined {
-  return DIGEST.test(text) ? (text as Digest) : undefined;
-}

@@ -56,12 +56,12 @@ function decideAlone(situation: Situation): Verdict {
   if (key.state === 'pending') return say('wait', 'pending', about('needs', key.on));
   if (key.state === 'input-missing') return say('refuse', 'input-missing', about('inputs', [key.what]));
   if (control.force) return say('run', 'forced');
+  const blind = outputs.find((output) => output.sighting.state === 'unknown');
+  if (blind) return say('refuse', 'place-unknown', about(blind.name, [blind.sighting.why]));
   if (condition?.truth === 'unknown') return inDoubt(situation, 'condition-unknown', about('when', condition.because));
   if (outputs.length === 0) {
     return condition ? say('run', 'condition-true', about('when', condition.because)) : say('run', 'nothing-to-prove');
   }
-  const blind = outputs.find((output) => output.sighting.state === 'unknown');
-  if (blind) return say('refuse', 'place-unknown', about(blind.name, [blind.sighting.why]));
   if (control.readOff) return say('run', 'cache-off');
   if (policy.withRecord === 'never') return say('run', 'rerun-policy');
   if (key.state === 'not-cached') return say('run', 'not-cached', about('key', [key.why]));
@@ -93,26 +93,64 @@ function byEvidence(situation: Situation, key: WorkKey, records: Records): Verdi
     output,
     proof: prove(output, { key, records, policy: situation.policy }),
   }));
-  const short = proofs.filter((p): p is typeof p & { proof: Proof & { ok: false } } => !p.proof.ok);
+  const short = proofs.filter(({ proof }) => !proof.ok);
   const because = (short.length > 0 ? short : proofs).map(({ output, proof }) => ({
     about: output.name,
     fact: proof.fact,
   }));
-  if (short.length === 0) return say('skip', weakest(proofs.map((p) => p.proof.reason)), because);
-
+  // Runs of one key need not give the same bytes: outputs of two runs are not the outputs of one.
+  const attempts = new Set(
+    proofs.flatMap(({ proof }) => (proof.ok && proof.attempt !== undefined ? [proof.attempt] : [])),
+  );
+  if (short.length === 0) {
+    if (attempts.size > 1)
+      return say(
+        'run',
+        'mixed-runs',
+        proofs.map(({ output, proof }) => ({ about: output.name, fact: `made by attempt ${proof.attempt}` })),
+      );
+    return say('skip', weakest(proofs.map(({ proof }) => proof.reason)), because);
+  }
   const { chosen } = records;
-  if (chosen && !situation.needed && short.every(({ output }) => output.sighting.state === 'absent')) {
-    return say('skip', 'not-needed', because);
-  }
-  if (chosen && short.every(({ output }) => isKept(chosen, output.name))) {
-    const restore = { attempt: chosen.attempt, outputs: short.map(({ output }) => output.name) };
-    return { ...say('restore', 'kept-artifact', because), restore };
-  }
+  if (chosen && !situation.needed && short.every(isGone)) return say('skip', 'not-needed', because);
+  const restore = restorable(situation, records, { attempts, short: short.map(({ output }) => output.name) });
+  if (restore && short.every(isQuiet)) return { ...say('restore', 'kept-artifact', because), restore };
   return say('run', short[0]!.proof.reason, because);
 }
 
-function isKept(record: WorkRecord, output: string): boolean {
-  return record.outputs.some((o) => o.name === output && o.artifact !== undefined);
+interface Proven {
+  readonly output: OutputSeen;
+  readonly proof: Proof;
+}
+
+/** Surely nothing there, and nobody at work or dead there: only that may stay as it is. */
+function isGone({ output, proof }: Proven): boolean {
+  return output.sighting.state === 'absent' && (output.parts?.length ?? 0) === 0 && isQuiet({ output, proof });
+}
+
+function isQuiet({ output, proof }: Proven): boolean {
+  return output.log.state !== 'open' && output.sighting.inProgress === undefined && proof.reason !== 'partial';
+}
+
+/** What is short comes from the run that made the rest; where that cannot be, everything comes from one other run. */
+function restorable(
+  { outputs }: Situation,
+  { viable, chosen }: Records,
+  { attempts, short }: { readonly attempts: ReadonlySet<number>; readonly short: readonly string[] },
+): Verdict['restore'] {
+  const keeps = (record: WorkRecord | undefined, names: readonly string[]) =>
+    record !== undefined &&
+    names.every((name) => record.outputs.some((o) => o.name === name && o.artifact !== undefined));
+  const [attempt] = attempts;
+  const same =
+    attempts.size === 1
+      ? viable.find((record) => record.attempt === attempt)
+      : attempts.size === 0
+        ? chosen
+        : undefined;
+  if (same && keeps(same, short)) return { attempt: same.attempt, outputs: short };
+  const all = outputs.map(({ name }) => name);
+  return chosen && keeps(chosen, all) ? { attempt: chosen.attempt, outputs: all } : undefined;
 }
 
 /** Of several proofs the weakest is told: a chain is as strong as that. */

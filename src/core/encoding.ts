@@ -69,13 +69,27 @@ function writeMap(
   map: ReadonlyMap<string, Json> | { readonly [name: string]: Json },
   depth: number,
 ): void {
-  const entries = map instanceof Map ? [...map] : Object.entries(map as Record<string, Json>);
+  const entries = entriesOf(map);
   entries.sort(([a], [b]) => compareUtf8(a, b));
   out.ascii(`m${entries.length}:`);
   for (const [name, value] of entries) {
     out.text('s', name);
     write(out, value, depth + 1);
   }
+}
+
+/** Only what is all in its entries: a Date, a Set or a Buffer would otherwise be as good as empty. */
+function entriesOf(map: ReadonlyMap<string, Json> | { readonly [name: string]: Json }): [string, Json][] {
+  if (map instanceof Map) {
+    if ([...map.keys()].some((name) => typeof name !== 'string'))
+      throw refuse('a map whose names are not text has no place in a key');
+    return [...map] as [string, Json][];
+  }
+  const prototype: unknown = Object.getPrototypeOf(map);
+  if (prototype !== Object.prototype && prototype !== null)
+    throw refuse(`a ${map.constructor?.name ?? 'special object'} has no place in a key`);
+  if (Object.getOwnPropertySymbols(map).length > 0) throw refuse('a symbol has no place in a key');
+  return Object.entries(map as Record<string, Json>);
 }
 
 function refuse(why: string, hint?: string): IntegrityError {

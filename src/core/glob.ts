@@ -10,6 +10,8 @@ export interface Glob {
   /** What every matching name begins with: as far as a listing can be narrowed. */
   readonly prefix: string;
   matches(name: string): boolean;
+  /** Could a name below this folder match? (`out` or `out/`; the empty folder is where all names lie.) */
+  reaches(folder: string): boolean;
 }
 
 const MAX_LENGTH = 1024;
@@ -27,15 +29,17 @@ export function compileGlob(pattern: string): Glob {
       const segments = name.split('/');
       return alternatives.some((alternative) => matchSegments(alternative, segments));
     },
+    reaches: (folder) => {
+      const segments = folder.split('/').filter((segment) => segment !== '');
+      return alternatives.some((alternative) =>
+        [...reachAfter(alternative, segments)].some((at) => at < alternative.length),
+      );
+    },
   };
 }
 
 function badGlob(pattern: string, why: string): ConfigError {
   return new ConfigError('config/bad-glob', `${JSON.stringify(pattern.slice(0, 80))}: ${why}`);
-}
-
-export function looksLikePattern(text: string): boolean {
-  return /[*?[\]{}]/.test(text);
 }
 
 type Item =
@@ -125,8 +129,12 @@ function compileClass(chars: readonly string[], start: number): { item: Item; en
   return undefined;
 }
 
-/** Which pattern positions can be reached after each name segment: a set, so `**` never multiplies the work. */
 function matchSegments(pattern: readonly Segment[], name: readonly string[]): boolean {
+  return reachAfter(pattern, name).has(pattern.length);
+}
+
+/** Which pattern positions can be reached after these segments: a set, so `**` never multiplies the work. */
+function reachAfter(pattern: readonly Segment[], name: readonly string[]): ReadonlySet<number> {
   let reached = closure(pattern, new Set([0]));
   for (const segment of name) {
     const next = new Set<number>();
@@ -136,10 +144,9 @@ function matchSegments(pattern: readonly Segment[], name: readonly string[]): bo
         if (!segment.startsWith('.')) next.add(at).add(at + 1);
       } else if (part && matchSegment(part, segment)) next.add(at + 1);
     }
-    if (next.size === 0) return false;
     reached = closure(pattern, next);
   }
-  return reached.has(pattern.length);
+  return reached;
 }
 
 /** `**` matches no segment at all, too; but `a/**` is what lies in `a`, not `a`. */

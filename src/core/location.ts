@@ -23,6 +23,8 @@ export interface FileLocation {
 }
 
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/s;
+/** `s3:/x`, `s3//x`, ` s3://x`: taken for file names they would be surely absent, and some step would run for ever. */
+const MISSPELT = /^\s*(s3[an]?|pvc)(:\/?(?!\/)|\/\/)|^\s+[A-Za-z0-9+.-]+:\/\//i;
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 const VOLUME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/;
 
@@ -30,6 +32,12 @@ export function parseLocation(text: string): Location {
   if (text === '') throw bad(text, 'an empty location names no place');
   if (text.includes('\0')) throw bad(text, 'a location cannot hold a NUL character');
   if (!text.isWellFormed()) throw bad(text, 'a location must be valid Unicode (it holds a lone surrogate)');
+  if (MISSPELT.test(text))
+    throw bad(
+      text,
+      'this looks like a URI and is none',
+      'write s3://bucket/key or pvc://claim/path, without spaces around it',
+    );
   const match = SCHEME.exec(text);
   if (!match) return { kind: 'file', path: text };
   const [, scheme = '', rest = ''] = match;
@@ -91,9 +99,15 @@ export function isTree(location: Location): boolean {
   return path.endsWith('/') || (path === '' && location.kind !== 'file');
 }
 
-/** The place `name` below a tree; a full URI stands for itself. */
+/** The place of a marker: a name below the tree, or a full URI. A path of this machine goes only with a tree on it. */
 export function locationBelow(tree: Location, name: string): Location {
-  if (SCHEME.test(name) || name.startsWith('/')) return parseLocation(name);
+  const whole = SCHEME.test(name) || (name.startsWith('/') && tree.kind === 'file');
+  const why = whole ? undefined : faultOfName(name);
+  if (why !== undefined)
+    throw new ConfigError('config/bad-marker', `marker ${JSON.stringify(name)}: ${why}`, {
+      hint: 'a name below the tree, as in _SUCCESS, or a full URI',
+    });
+  if (whole) return parseLocation(name);
   switch (tree.kind) {
     case 's3':
       return { ...tree, key: tree.key + name };
@@ -103,6 +117,15 @@ export function locationBelow(tree: Location, name: string): Location {
     default:
       return tree satisfies never;
   }
+}
+
+function faultOfName(name: string): string | undefined {
+  if (name === '') return 'a marker needs a name';
+  if (name.startsWith('/')) return 'an absolute path is no name below this tree';
+  if (name.endsWith('/')) return 'a marker is an object, not a tree';
+  if (name.split('/').some((segment) => segment === '.' || segment === '..'))
+    return 'a marker outside its tree proves nothing about it';
+  return undefined;
 }
 
 /** True if `inner` is `outer` itself or, where `outer` is a tree, lies in it. Both must be resolved alike. */

@@ -20,10 +20,6 @@ export interface Policy {
   readonly whenUnknown: 'run' | 'refuse';
 }
 
-export function atLeast(proven: Level, wanted: Level): boolean {
-  return LEVELS.indexOf(proven) >= LEVELS.indexOf(wanted);
-}
-
 const CHOICES = {
   withRecord: [...LEVELS, 'never'],
   withoutRecord: ['exists', 'spark', 'never'],

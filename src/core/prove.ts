@@ -12,8 +12,10 @@ export interface OutputSeen {
   readonly uri: string;
   /** Judged for completeness, with the marker this key asks for. */
   readonly sighting: Sighting;
-  /** Without the excluded names. Absent for a probe, which has no parts. */
+  /** Without the excluded names; absent where they could not be listed. */
   readonly parts?: readonly Part[];
+  /** A command answers for it: it has no parts. */
+  readonly probe?: boolean;
   readonly log: PlaceLog;
 }
 
@@ -25,7 +27,13 @@ export interface Records {
   readonly chosen?: WorkRecord;
 }
 
-export type Proof = { readonly ok: boolean; readonly reason: Reason; readonly fact: string };
+export interface Proof {
+  readonly ok: boolean;
+  readonly reason: Reason;
+  readonly fact: string;
+  /** The run that made what is there, where a record names it. */
+  readonly attempt?: number;
+}
 
 interface Claim {
   readonly key: WorkKey;
@@ -94,14 +102,17 @@ function asRecorded(output: OutputSeen, record: WorkRecord, level: Exclude<Level
   if (!recorded || recorded.uri !== output.uri) return short('no-record', 'the record was made at another place');
   const obstacle = obstacleToParts(output, recorded);
   if (obstacle) return obstacle;
+  const { attempt } = record;
   // A probe has no parts: the record, the place's log and its own word are all there can be.
-  if (!output.parts)
+  if (output.probe)
     return level === 'parts'
-      ? proven('parts-match', output.sighting.why)
+      ? { ...proven('parts-match', output.sighting.why), attempt }
       : short('unverified', 'a probe shows no bytes');
+  if (!output.parts) return short('unverified', 'its parts were not listed');
   const verdict = compareParts(recorded.parts, output.parts, level === 'digest');
   if (!verdict.same) return changed(verdict.changes);
-  return proven(level === 'digest' ? 'digest-matches' : 'parts-match', `${recorded.parts.length} parts as recorded`);
+  const count = recorded.parts.length === 1 ? '1 part' : `${recorded.parts.length} parts`;
+  return { ...proven(level === 'digest' ? 'digest-matches' : 'parts-match', `${count} as recorded`), attempt };
 }
 
 /** What no parts list can outweigh. That a marker is older than its parts can: where the list matches, time is not asked. */

@@ -27,6 +27,7 @@ export const REASONS = {
   unverified: 'something is there, but nothing proves it complete or unchanged',
   'marker-gone': 'the marker that the record saw is gone',
   'marker-other': 'the marker says something else',
+  'mixed-runs': 'its outputs were made by different runs',
   'parts-changed': 'parts are not as the record has them',
   'no-record': 'nothing says that this work made what is there',
   'other-key': 'other work was the last to write here',

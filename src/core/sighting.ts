@@ -87,8 +87,15 @@ export function judgeSight(place: PlaceSeen, question: Question): Sighting {
   return question.marker ? byMarker(place, question, question.marker, say) : byParts(place, question, say);
 }
 
+const UNCOUNTED =
+  'nothing that counts is there: names with a segment that begins with _ or . do not, nor do folders’ placeholders';
 const CLAIM = 'its marker is a claim: a run began here and has not ended';
 const FAILED = 'its marker says success: false';
+const BROKEN: Doubt = {
+  code: 'marker/broken',
+  message: 'its marker begins as JSON and ends as none: it was cut short, or is being written',
+  hint: 'look again in a moment; if it stays so, the run that wrote it did not end well',
+};
 
 type Say = (state: State, why: string, more?: Partial<Sighting>) => Sighting;
 
@@ -146,6 +153,8 @@ function byMarker(place: PlaceSeen, question: Question, want: MarkerWant, say: S
         return say('partial', CLAIM);
       case 'failed':
         return say('absent', FAILED);
+      case 'broken':
+        return say('unknown', BROKEN.message, { doubt: BROKEN });
       case 'other':
         return say('absent', `its marker is there but says something else${describeOther(marker.contents)}`);
       default:
@@ -153,8 +162,8 @@ function byMarker(place: PlaceSeen, question: Question, want: MarkerWant, say: S
     }
   }
   const sign = newestSign(place);
-  if (sign && newer(sign.modifiedAt, marker.modifiedAt)) {
-    return say('partial', `${sign.name} is newer than the marker: somebody is writing, or died writing`, {
+  if (sign && !newer(marker.modifiedAt, sign.modifiedAt)) {
+    return say('partial', `${sign.name} is as new as the marker or newer: somebody is writing, or died writing`, {
       inProgress: sign.name,
     });
   }
@@ -194,9 +203,10 @@ function byParts(place: PlaceSeen, question: Question, say: Say): Sighting {
     const [object] = place.parts ?? [];
     if (!object) return say('absent', 'it is not there');
     if (object.archived) return say('archived', 'it is in an archive class: it must be restored before it can be read');
-    if (place.contents) {
-      const own = matchMarker(place.contents, { match: 'presence' });
-      if (!own.ok) return own.why === 'running' ? say('partial', CLAIM) : say('absent', FAILED);
+    const own = place.contents && matchMarker(place.contents, { match: 'presence' });
+    if (own?.ok === false) {
+      if (own.why === 'broken') return say('unknown', BROKEN.message, { doubt: BROKEN });
+      return own.why === 'running' ? say('partial', CLAIM) : say('absent', FAILED);
     }
     if (question.ask === 'presence') return say('present', 'it is there');
     const sign = place.signs?.find((u) => newer(u.modifiedAt, object.modifiedAt));
@@ -222,12 +232,13 @@ function byParts(place: PlaceSeen, question: Question, say: Say): Sighting {
               : plural(counting.length),
           );
     }
-    return counting.length === 0 ? say('absent', 'nothing that counts is there') : say('partial', short);
+    if (counting.length > 0) return say('partial', short);
+    return say('absent', parts.length === 0 ? 'nothing is there' : UNCOUNTED);
   }
   const sign = newestSign(place);
   if (sign)
     return say('partial', `${sign.name} shows that somebody is writing or died writing`, { inProgress: sign.name });
-  if (counting.length === 0) return say('absent', 'nothing that counts is there');
+  if (counting.length === 0) return say('absent', parts.length === 0 ? 'nothing is there' : UNCOUNTED);
   const archived = parts.find((part) => part.archived);
   if (archived) return say('archived', `${nameOf(place, archived)} is in an archive class`);
   const short = shortOf(counting, question);
@@ -296,6 +307,8 @@ function describeOther(contents: MarkerContents): string {
       return `: key ${contents.key ?? 'none'}`;
     case 'hadoop':
       return ': a Hadoop marker, which carries no key';
+    case 'broken':
+      return ': JSON that was cut short';
     case 'opaque':
       return ': bytes that are no text, or too many';
     default:

@@ -13,8 +13,3 @@ export function compareUtf8(a: string, b: string): number {
 function rank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
-
-/** True for text that UTF-8 can carry: no surrogate stands alone. */
-export function isWellFormed(text: string): boolean {
-  return text.isWellFormed();
-}

@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { statfsSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../core/error.js';
 import { orAborted } from '../store/deadline.js';
@@ -80,12 +81,25 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     }
   }
 
+  async function folders(tree: string, call?: CallOptions) {
+    check(call);
+    checkPrefix(name, tree);
+    try {
+      return await foldersIn(join(root, tree));
+    } catch (error) {
+      throw translate(error, { store: name, key: tree, remote });
+    }
+  }
+
   return {
     name,
     get traits() {
       return traits;
     },
-    abilities: { describe: async () => describe(root, kind) },
+    abilities: {
+      describe: async () => describe(root, kind),
+      folders: { folders },
+    },
 
     head(key, call) {
       return run(key, call, async () => {
@@ -169,4 +183,19 @@ function describe(root: string, kind: FileSystem): readonly (readonly [string, s
     if (!isErrno(error)) throw error;
   }
   return facts;
+}
+
+async function foldersIn(path: string): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]> {
+  const found: { name: string; modifiedAt: number }[] = [];
+  for (const entry of await readdir(path, { withFileTypes: true }).catch(orNone)) {
+    if (!entry.isDirectory()) continue;
+    const facts = await stat(join(path, entry.name)).catch(orNone);
+    if (!Array.isArray(facts)) found.push({ name: entry.name, modifiedAt: facts.mtimeMs });
+  }
+  return found;
+}
+
+function orNone(error: unknown): [] {
+  if (isErrno(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
+  throw error;
 }

@@ -16,14 +16,22 @@ export async function askPresence(places: Places, question: PathQuestion): Promi
     const { tree, pattern } = splitGlob(question.glob);
     return askGlob(places, parseLocation(tree), { ...question, pattern });
   }
-  const location = parseLocation(question.path);
-  const want: MarkerWant | undefined =
-    question.content !== undefined
-      ? { match: 'content', content: question.content }
-      : question.marker !== undefined
-        ? { match: 'presence' }
-        : undefined;
-  const marker = want && markerOf(location, question.marker);
+  return askPath(places, question.path, {
+    ...(question.marker !== undefined && { marker: question.marker }),
+    ...(question.content !== undefined
+      ? { want: { match: 'content', content: question.content } as const }
+      : question.marker !== undefined && { want: { match: 'presence' } as const }),
+  });
+}
+
+/** Is it there; or, with `want`, does its marker (without `marker`: the object itself) say what it should? */
+export async function askPath(
+  places: Places,
+  path: string,
+  { marker: name, want }: { readonly marker?: string; readonly want?: MarkerWant },
+): Promise<Sighting> {
+  const location = parseLocation(path);
+  const marker = want && markerOf(location, name);
   const seen = await look(places, { location, ask: 'presence', ...(marker && { marker }) });
   return judgeSight(seen, { ask: 'presence', ...(want && { marker: want }) });
 }
@@ -33,6 +41,11 @@ export async function askGlob(
   location: Location,
   { pattern, min, minBytes }: { readonly pattern: string; readonly min: number; readonly minBytes?: number },
 ): Promise<Sighting> {
+  if (pattern.split('/').some((segment) => segment === '.' || segment === '..')) {
+    throw new ConfigError('config/bad-glob', `${JSON.stringify(pattern)}: a pattern names what lies below its tree`, {
+      hint: 'leave out "./", and name the folder in the location',
+    });
+  }
   const bytes = minBytes === undefined ? {} : { minBytes };
   const seen = await look(places, { location, ask: 'presence', glob: { pattern, min, ...bytes } });
   return judgeSight(seen, { ask: 'presence', min, ...bytes });
@@ -57,7 +70,7 @@ export async function askOutput(
   output: Output,
   { policy, key, folder }: AskOutput,
 ): Promise<SeenOutput> {
-  if (output.probe !== undefined) return { sighting: await runProbe(output.probe, folder) };
+  if (output.probe !== undefined) return { sighting: await runProbe(output.name, output.probe, folder) };
   const location = parseLocation(output.path ?? '');
   const want = wantOf(output, key);
   if (want === 'unknown-key') {
@@ -81,7 +94,7 @@ function wantOf(output: Output, key: string | undefined): MarkerWant | 'unknown-
   if (output.content !== undefined) return { match: 'content', content: output.content };
   if (output.match === undefined) return output.marker === undefined ? undefined : { match: 'presence' };
   if (key === undefined) return 'unknown-key';
-  return output.match === 'key' ? { match: 'content', content: key } : { match: 'stepaside', key };
+  return { match: output.match, key };
 }
 
 function partsOf(seen: PlaceSeen, parts: readonly Part[]): readonly Part[] {
@@ -93,7 +106,7 @@ function markerOf(location: Location, name: string | undefined): Location {
   if (name === undefined) return location;
   if (isTree(location)) return locationBelow(location, name);
   if (name.includes('://') || name.startsWith('/')) return parseLocation(name);
-  throw new ConfigError('config/marker', `a marker named ${name} needs a tree to be in`, {
+  throw new ConfigError('config/bad-marker', `a marker named ${name} needs a tree to be in`, {
     hint: 'end the location in "/", or give the marker as a full URI',
   });
 }

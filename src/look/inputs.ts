@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../core/brand.js';
+import { StoreError } from '../core/error.js';
 import { isTree, parseLocation } from '../core/location.js';
 import { contentIdentity, isPart, type Part } from '../core/parts.js';
 import type { Doubt } from '../core/sighting.js';
@@ -60,7 +61,8 @@ export async function fingerprintPlace(places: Places, uri: string, hash: Blake3
     const location = parseLocation(uri);
     const place = places.at(location);
     const parts = isTree(location) ? await partsOf(place) : await objectOf(place);
-    if (parts.length === 0) return { seen: 'missing', what: uri };
+    // A marker alone, or a folder's placeholder, is nothing that could be read.
+    if (!parts.some((part) => (isTree(location) ? isData(part) : true))) return { seen: 'missing', what: uri };
     const tagged: Part[] = [];
     for (const part of parts)
       tagged.push(part.etag === undefined ? { ...part, digest: await hashObject(place, part, hash) } : part);
@@ -70,6 +72,11 @@ export async function fingerprintPlace(places: Places, uri: string, hash: Blake3
   } catch (error) {
     return { seen: 'doubt', doubt: doubtOf(error) };
   }
+}
+
+function isData({ path, size }: Part): boolean {
+  if (path === '_SUCCESS' || path.endsWith('/_SUCCESS')) return false;
+  return !(size === 0 && (path.endsWith('/') || path.endsWith('_$folder$')));
 }
 
 async function partsOf(place: Place): Promise<readonly Part[]> {
@@ -89,6 +96,15 @@ async function objectOf(place: Place): Promise<readonly Part[]> {
 async function hashObject(place: Place, part: Part, hash: Blake3): Promise<Digest> {
   const found = await place.store.read(place.key + part.path);
   const stream = hash.stream();
-  for await (const piece of found?.body ?? []) stream.update(piece);
-  return stream.digest();
+  let bytes = 0;
+  for await (const piece of found?.body ?? []) {
+    bytes += piece.length;
+    stream.update(piece);
+  }
+  if (found && bytes === part.size) return stream.digest();
+  const { name } = place.store;
+  throw new StoreError('store/conflict', `${place.uri}${part.path} changed while it was read`, {
+    store: name,
+    key: place.key + part.path,
+  });
 }

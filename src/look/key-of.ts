@@ -1,15 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { composeKey, type InputsSeen } from '../core/components.js';
 import type { KeyState } from '../core/decide.js';
-import { compileGlob } from '../core/glob.js';
 import { type Component, workKey } from '../core/key.js';
-import { contains, isTree, type Location, parseLocation } from '../core/location.js';
-import { paramValues, type StepInstance } from '../core/resolve.js';
-import type { Step, Workflow } from '../core/step.js';
-import { parseTemplate } from '../core/template.js';
+import type { StepInstance } from '../core/resolve.js';
+import type { Workflow } from '../core/step.js';
 import type { Blake3 } from '../hash.js';
 import { fingerprintFiles, fingerprintPlace } from './inputs.js';
 import type { Places } from './places.js';
+import { readsFrom } from './reads-from.js';
 
 export interface Keyed {
   readonly key: KeyState;
@@ -72,40 +70,4 @@ function trouble(found: Trouble): KeyState {
   return found.seen === 'missing'
     ? { state: 'input-missing', what: found.what }
     : { state: 'unknown', doubt: found.doubt };
-}
-
-/** Steps whose outputs this one reads, by `needs` or because an input lies at or under one: their contents are still to come. */
-export function readsFrom(workflow: Workflow, instance: StepInstance): readonly string[] {
-  const { needs, inputs } = instance.resolved;
-  const byNeed = needs.filter((need) => !need.order).map((need) => need.step);
-  const places = [
-    ...inputs.paths,
-    ...inputs.files.filter((f) => !f.startsWith('!')).map((f) => compileGlob(f).prefix),
-  ].map((p) => parseLocation(p === '' ? './' : p));
-  const reads = (step: Step) =>
-    byNeed.includes(step.name) ||
-    outputsOf(workflow, step).some((output) => places.some((input) => overlaps(output, input)));
-  return workflow.steps
-    .filter((step) => step.name !== instance.step.name && step.outputs.length > 0 && reads(step))
-    .map((step) => step.name);
-}
-
-/** Where a step's outputs lie, as far as it can be said for all its items: up to the first `{{each.x}}`. */
-function outputsOf(workflow: Workflow, step: Step): readonly Location[] {
-  const values = paramValues(workflow);
-  return step.outputs.flatMap(({ path }) => {
-    let known = '';
-    for (const piece of parseTemplate(path ?? '')) {
-      if (typeof piece !== 'string' && piece.source !== 'params') {
-        known = known.slice(0, known.lastIndexOf('/') + 1);
-        break;
-      }
-      known += typeof piece === 'string' ? piece : String(values[piece.name] ?? '');
-    }
-    return known === '' || known.endsWith('://') ? [] : [parseLocation(known)];
-  });
-}
-
-function overlaps(output: Location, input: Location): boolean {
-  return contains(output, input) || (isTree(input) && contains(input, output));
 }

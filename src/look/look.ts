@@ -1,7 +1,7 @@
 import { isStoreError } from '../core/error.js';
 import { compileGlob } from '../core/glob.js';
 import { formatLocation, isTree, type Location } from '../core/location.js';
-import type { MarkerContents } from '../core/marker.js';
+import { MAX_MARKER_BYTES, type MarkerContents } from '../core/marker.js';
 import { counts, inProgressSign, isPart, type Part } from '../core/parts.js';
 import type { PlaceSeen } from '../core/sighting.js';
 import type { Head } from '../store/store.js';
@@ -52,14 +52,17 @@ async function lookAtObject(places: Places, place: Place, { ask, marker }: LookR
   return head || place.store.traits.kind !== 'file' ? seen : { ...seen, ...(await folderNote(place)) };
 }
 
-/** Claims and Hadoop's markers are smaller than this; what is larger is data. */
+/** A claim is smaller than this; what is larger, and not called a marker, is data. */
 const SMALL = 64 * 1024;
 
 /** Whoever asks for `_SUCCESS` by its own name means the marker: a failed job's report or a claim is not "there". */
 async function ownContents(place: Place, head: Head): Promise<MarkerContents | undefined> {
-  if (head.size === 0 || head.size > SMALL || head.archived) return undefined;
+  const isMarker = /(^|\/)(_SUCCESS|_stepaside\.json)$/.test(head.key);
+  if (head.size === 0 || head.archived || head.size > (isMarker ? MAX_MARKER_BYTES : SMALL)) return undefined;
   const found = await place.store.read(place.key);
-  return found && readMarker(found);
+  const contents = found && (await readMarker(found));
+  // Many a file begins with a brace; only of a marker is it said that its JSON is cut short.
+  return contents?.kind === 'broken' && !isMarker ? undefined : contents;
 }
 
 /** A file is looked for and a folder stands there: the commonest slip, and a listing of one name tells it. */
@@ -73,7 +76,7 @@ async function folderNote(place: Place): Promise<Seen> {
 async function lookAtTree(places: Places, place: Place, { ask, marker }: LookRequest): Promise<Seen> {
   const markerPlace = marker && places.at(marker);
   const markerPath = markerPlace && pathBelow(place, markerPlace);
-  const uploads = ask === 'completeness' ? openUploads(place, place.key, false) : [];
+  const signs = ask === 'completeness' ? await otherSigns(place) : [];
   const parts: Part[] = [];
   let markerHead: Head | undefined;
   for await (const head of place.store.list(place.key)) {
@@ -85,7 +88,6 @@ async function lookAtTree(places: Places, place: Place, { ask, marker }: LookReq
     parts.push(part);
     if (ask === 'presence' && isPart(path) && counts(part)) return { parts, more: true };
   }
-  const signs = await uploads;
   if (!marker || !markerPlace) return { parts, signs };
   const seen =
     markerPath === undefined ? await lookAtMarker(places, marker) : await markerFromListing(places, marker, markerHead);
@@ -94,14 +96,28 @@ async function lookAtTree(places: Places, place: Place, { ask, marker }: LookReq
 
 /** Only the marker is asked for: it is read, and the few names that would gainsay it are listed. */
 async function lookForMarker(places: Places, place: Place, marker: Location): Promise<Seen> {
-  const [seen, ...newest] = await Promise.all([
+  const [seen, ...signs] = await Promise.all([
     lookAtMarker(places, marker),
+    workFolders(place),
     ...['_temporary/', '__magic', '.spark-staging-'].map((name) => newestBelow(place, name)),
   ]);
-  return { ...seen, signs: newest.flat() };
+  return { ...seen, signs: signs.flat() };
 }
 
-async function newestBelow(place: Place, name: string): Promise<NonNullable<PlaceSeen['signs']>> {
+type Signs = NonNullable<PlaceSeen['signs']>;
+
+async function otherSigns(place: Place): Promise<Signs> {
+  const [uploads, folders] = await Promise.all([openUploads(place, place.key, false), workFolders(place)]);
+  return [...uploads, ...folders];
+}
+
+/** Spark makes its folders before the first file in them: on a volume they are there and no listing of files shows them. */
+async function workFolders(place: Place): Promise<Signs> {
+  const folders = (await place.store.abilities.folders?.folders(place.key)) ?? [];
+  return folders.flatMap(({ name, modifiedAt }) => (inProgressSign(name) ? [{ name: `${name}/`, modifiedAt }] : []));
+}
+
+async function newestBelow(place: Place, name: string): Promise<Signs> {
   let newest: { name: string; modifiedAt: number } | undefined;
   for await (const head of place.store.list(place.key + name)) {
     const sign = inProgressSign(head.key.slice(place.key.length));
@@ -132,7 +148,7 @@ async function lookAtGlob(
 }
 
 /** Multipart uploads that were begun and not ended, where the store lets us list them. Where not, other signs must do. */
-async function openUploads(place: Place, prefix: string, exact: boolean): Promise<NonNullable<PlaceSeen['signs']>> {
+async function openUploads(place: Place, prefix: string, exact: boolean): Promise<Signs> {
   const found: { name: string; modifiedAt: number }[] = [];
   try {
     for await (const upload of place.store.abilities.uploads?.openUploads(prefix) ?? []) {

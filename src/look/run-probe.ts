@@ -6,26 +6,29 @@ const PATIENCE_MS = 60_000;
 const PRESENT = 0;
 const ABSENT = 10;
 
-/** Asks an author's own command: 0 is there, 10 is not, and anything else says nothing. */
-export async function runProbe(command: Command, folder: string): Promise<Sighting> {
-  const uri = `probe: ${typeof command === 'string' ? command : command.join(' ')}`;
+/** Asks an author's own command: 0 is there, 10 is not, and anything else says nothing. Its words may hold secrets: its name is told. */
+export async function runProbe(name: string, command: Command, folder: string): Promise<Sighting> {
+  const uri = `probe ${name}`;
   const ended = await end(command, folder);
   if (ended === PRESENT) return { uri, state: 'present', why: 'the probe says that it is there' };
   if (ended === ABSENT) return { uri, state: 'absent', why: 'the probe says that it is not there' };
   const message = typeof ended === 'number' ? `the probe ended with ${ended}, which says nothing` : ended;
-  return {
-    uri,
-    state: 'unknown',
-    why: message,
-    doubt: { code: 'probe/failed', message, hint: `a probe ends with ${PRESENT} (there) or ${ABSENT} (not there)` },
-  };
+  const hint = `a probe ends with ${PRESENT} (there) or ${ABSENT} (not there), within a minute`;
+  return { uri, state: 'unknown', why: message, doubt: { code: 'probe/failed', message, hint } };
 }
 
 function end(command: Command, folder: string): Promise<number | string> {
   const [program = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+  if (program === '' || [program, ...args].some((word) => word.includes('\0')))
+    return Promise.resolve('the probe names no program');
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: folder, stdio: 'ignore', timeout: PATIENCE_MS, killSignal: 'SIGKILL' });
-    child.on('error', (error) => resolve(`the probe cannot be started: ${error.message}`));
-    child.on('close', (code, signal) => resolve(code ?? `the probe was ended by ${signal}`));
+    const child = spawn(program, args, { cwd: folder, stdio: 'ignore' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    const done = (answer: number | string) => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    child.on('error', (error: NodeJS.ErrnoException) => done(`the probe cannot be started (${error.code})`));
+    child.on('close', (code, signal) => done(code ?? `the probe was ended by ${signal}`));
   });
 }

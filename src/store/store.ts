@@ -87,9 +87,19 @@ export interface UploadsStore {
   ): AsyncIterable<{ readonly key: string; readonly startedAt: number }>;
 }
 
+/** A store that has folders even where nothing lies in them. */
+export interface FoldersStore {
+  /** The folders right below a tree; none if there is no tree. */
+  folders(
+    tree: string,
+    options?: CallOptions,
+  ): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]>;
+}
+
 /** What only some stores can do. Wrappers hand it on, so that nobody needs a cast to a driver. */
 export interface Abilities {
   readonly uploads?: UploadsStore;
+  readonly folders?: FoldersStore;
   /** Facts about the store for people, in the order to show them. */
   readonly describe?: () => Promise<readonly (readonly [what: string, fact: string])[]>;
   /** Its clock minus ours. */

@@ -153,6 +153,40 @@ describe('check LOCATION on files', () => {
     expect([unmapped.code, unmapped.stderr]).toEqual([2, expect.stringContaining('pvc://other')]);
   });
 
+  it('sees the folders that Spark makes before its first file', async () => {
+    const cwd = folderWith({ 't/part-0': 'x', 't/_SUCCESS': '' });
+    expect((await stepaside(['check', 't/', '--marker', '_SUCCESS'], { cwd })).code).toBe(0);
+    mkdirSync(join(cwd, 't/_temporary/0'), { recursive: true });
+    const ran = await stepaside(['check', 't/', '--marker', '_SUCCESS'], { cwd });
+    expect([ran.code, ran.stdout]).toEqual([10, expect.stringMatching(/^partial .*_temporary/)]);
+  });
+
+  it('reads large reports of failed jobs, and takes no cut one for success', async () => {
+    const cwd = folderWith({
+      'large/_SUCCESS': hadoop({
+        success: false,
+        filenames: Array.from({ length: 900 }, (_, i) => `part-${i}-${'x'.repeat(70)}`),
+      }),
+      'cut/_SUCCESS': hadoop({ success: false }).slice(0, -4),
+      'data.txt': '{{ a template }}',
+    });
+    expect((await stepaside(['check', 'large/_SUCCESS'], { cwd })).code).toBe(10);
+    expect((await stepaside(['check', 'cut/_SUCCESS'], { cwd })).code).toBe(3);
+    expect((await stepaside(['check', 'cut/', '--marker', '_SUCCESS'], { cwd })).code).toBe(3);
+    expect((await stepaside(['check', 'data.txt'], { cwd })).code).toBe(0);
+  });
+
+  it('finds the key in our own marker, too', async () => {
+    const cwd = folderWith({ 'm/_stepaside.json': JSON.stringify({ v: 1, key: 'K1', attempt: 1, state: 'complete' }) });
+    expect((await stepaside(['check', 'm/', '--marker', '_stepaside.json', '--key', 'K1'], { cwd })).code).toBe(0);
+    expect((await stepaside(['check', 'm/', '--marker', '_stepaside.json', '--key', 'K2'], { cwd })).code).toBe(10);
+  });
+
+  it('does not let a name forge a line', async () => {
+    const ran = await stepaside(['check', 'a\npresent  s3://lake/x'], { cwd: folderWith() });
+    expect(ran.stdout.split('\n')).toHaveLength(2);
+  });
+
   it('does not take a folder nobody may read for an empty one', async () => {
     const cwd = folderWith({ 'loop/x': '' });
     const long = 'x'.repeat(300);
@@ -221,6 +255,30 @@ steps:
     expect((await stepaside(['check', '-f', 'stepaside.yaml', 'report[2024-01-02]'], { cwd })).code).toBe(0);
   });
 
+  it('a step with nothing to look at is never done, and a probe tells no secret', async () => {
+    const steps = `apiVersion: stepaside/v1
+kind: Workflow
+name: x
+params: { token: { secret: true } }
+stores: { "pvc://tr": { mount: mnt } }
+steps:
+  - { name: bare, run: "true" }
+  - { name: mounted, run: "true", outputs: [ { path: "pvc://tr/x", atomic: true } ] }
+  - { name: probed, run: "true", outputs: [ { name: rows, probe: [sh, -c, "exit 0", "{{params.token}}"] } ] }
+  - { name: gone, run: "true", outputs: [ { name: rows, probe: [no-such-program-here] } ] }
+`;
+    const cwd = folderWith({ 'stepaside.yaml': steps, 'mnt/x': 'x' });
+    const words = ['check', '-f', 'stepaside.yaml', '--param', 'token=canary-81'];
+    const bare = await stepaside([...words, 'bare'], { cwd });
+    expect([bare.code, bare.stdout]).toEqual([10, expect.stringContaining('always runs')]);
+    expect((await stepaside([...words, 'mounted'], { cwd })).code).toBe(0);
+    const probed = await stepaside([...words, 'probed', '--json'], { cwd });
+    expect([probed.code, probed.stdout.includes('canary')]).toEqual([0, false]);
+    const began = process.hrtime.bigint();
+    expect((await stepaside([...words, 'gone'], { cwd })).code).toBe(3);
+    expect(Number(process.hrtime.bigint() - began) / 1e9).toBeLessThan(30);
+  });
+
   it('believes a marker that carries the key that `stepaside key` tells', async () => {
     const cwd = folderWith({ 'stepaside.yaml': yaml, 'keyed/x': 'x' });
     const key = (await stepaside(['key', 'keyed', '--json'], { cwd })).json()['steps'] as { key: string }[];
@@ -257,6 +315,11 @@ describe('the words of a call', () => {
     [['check', '-f', 'none.yaml'], 2, /none\.yaml/],
     [['check', '-f', 'none.yaml', '--marker', 'x'], 2, /goes with LOCATION/],
     [['check', 'x/', '--glob', '{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}', '--min', '1'], 2, /alternatives/],
+    [['check', 'x/', '--glob', './*', '--min', '1'], 2, /below its tree/],
+    [['check', 's3://lake/x/', '--marker', '/tmp/DONE'], 2, /absolute path/],
+    [['check', 'x/', '--marker', ''], 2, /needs a name/],
+    [['check', 's3:/lake/x'], 2, /URI and is none/],
+    [['check', 'x', '--param', 'a=b'], 2, /goes with -f/],
     [['chekc'], 2, /did you mean check/],
     [['completion', 'tcsh'], 2, /bash, zsh or fish/],
     [['doctor', '--probe'], 2, /below which LOCATION/],
@@ -267,6 +330,20 @@ describe('the words of a call', () => {
     expect(ran.stderr).toMatch(why);
     expect(ran.stderr).not.toMatch(/\n\s+at |bug in/);
     expect(ran.stdout).toBe('');
+  });
+
+  it.each([
+    [['check', '--json'], 'usage'],
+    [['check', 'pvc://nope/x', '--json'], 'config/unmapped-volume'],
+    [['check', 'gs://x', '--json'], 'config/bad-location'],
+  ])('%j tells its error as data, too', async (words, code) => {
+    const ran = await stepaside(words, { cwd: folderWith() });
+    expect(ran.json()).toMatchObject({
+      stepaside: 1,
+      command: 'check',
+      exitCode: ran.code,
+      error: { code, message: expect.any(String) },
+    });
   });
 
   it('shows help with examples first, for all and for each', async () => {
@@ -298,5 +375,9 @@ describe('the words of a call', () => {
     });
     expect(out).toMatch(/^present +f0 /);
     expect(out).not.toContain('EPIPE');
+    const status = (line: string) =>
+      execFileSync('bash', ['-c', `set -o pipefail; ${line}; echo $?`], { cwd, encoding: 'utf8' }).trim();
+    expect(status(`"${process.execPath}" "${cli}" check gone other | true`)).toBe('10');
+    expect(status(`"${process.execPath}" "${cli}" chek x 2>&1 >/dev/null | true`)).toBe('2');
   });
 });

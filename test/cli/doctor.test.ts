@@ -88,6 +88,20 @@ describe('doctor', () => {
     ).toEqual([]);
   });
 
+  it('probes the cache of a workflow, and never the stores of its config', async () => {
+    const cwd = folderWith({
+      'stepaside.yaml':
+        'apiVersion: stepaside/v1\nkind: Workflow\nname: x\ncache: cache/\nsteps: [{ name: a, run: "true" }]\n',
+      'stepaside.config.yaml': 'stores: { "pvc://data": { mount: data } }\n',
+      'cache/x': '',
+      'data/x': '',
+    });
+    const { results } = await examine(['-f', 'stepaside.yaml', '--probe'], { cwd });
+    const put = (location: string) =>
+      results.find((r) => r.location === location)?.findings.find(({ what }) => what === 'PUT')?.text;
+    expect([put('cache/'), put('pvc://data')]).toEqual(['allowed', expect.stringContaining('not tried')]);
+  });
+
   it('examines the stores of the config when none is named, and which BLAKE3 is in use', async () => {
     const cwd = folderWith({ 'mnt/x': '', 'stepaside.config.yaml': 'stores: { "pvc://training": { mount: mnt } }\n' });
     const { results, find } = await examine([], { cwd, env: { STEPASIDE_BLAKE3: 'portable' } });

@@ -96,6 +96,42 @@ describe('stepaside key', () => {
     expect(code).toBe(0);
   });
 
+  it.each([
+    ['files: ["*.csv"]', 'b'],
+    ['files: ["data-*.csv"]', 'b'],
+    ['files: ["**/part"]', 'a'],
+    ['files: ["ou*/part"]', 'a'],
+    ['files: ["{out,xx}/part"]', 'a'],
+    ['files: ["./out/part"]', 'a'],
+    ['files: ["*/x.csv"]', 'a'],
+    ['files: ["../*/out/part"]', 'a,b'],
+    ['paths: ["./out/"]', 'a'],
+    ['paths: ["HERE/out/x"]', 'a'],
+    ['paths: ["s3://lake/dt=2024-01-01/x"]', 'c'],
+    ['paths: ["s3://lake/other"]', 'c'],
+    ['files: ["*.py"]', ''],
+    ['paths: ["s3://pond/x"]', ''],
+  ])('%s reads what %j make', async (input, makers) => {
+    const steps = (here: string) => `  - { name: a, run: "true", outputs: [ { name: o, path: out/ , atomic: true } ] }
+  - { name: b, run: "true", outputs: [ { name: o, path: data-1.csv , atomic: true } ] }
+  - { name: c, run: "true", forEach: { d: [x] }, outputs: [ { name: o, path: "s3://lake/dt={{each.d}}" } ] }
+  - { name: r, run: "true", inputs: { ${input.replace('HERE', here)} } }
+`;
+    const cwd = folderWith({ 'out/part': 'stale', 'data-1.csv': 'stale', 'a.py': 'x' });
+    writeFileSync(join(cwd, 'stepaside.yaml'), yaml(steps(cwd)));
+    const env = { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' };
+    const told = (await keys(cwd, ['r'], makers === '' && input.includes('s3:') ? env : {})).steps[0]!;
+    expect((told.on ?? []).join()).toBe(makers);
+  });
+
+  it('a marker alone is no input', async () => {
+    const cwd = folderWith({
+      'stepaside.yaml': yaml('  - { name: s, run: "true", inputs: { paths: [in/] } }\n'),
+      'in/_SUCCESS': '',
+    });
+    expect((await only(cwd)).state).toBe('input-missing');
+  });
+
   it('names an input that matches nothing, and ends with 3', async () => {
     const steps =
       '  - { name: a, run: "true", inputs: { files: ["*.py"] } }\n  - { name: b, run: "true", inputs: { paths: [gone/] } }\n';

@@ -63,6 +63,30 @@ const policy = (name: string, more: Partial<Situation> = {}): Situation =>
 const fresh = { log: { state: 'none' } } as const;
 const when = (truth: 'true' | 'false' | 'unknown') => ({ truth, because: ['s3://lake/raw/_SUCCESS'] });
 
+const { parts: _, ...notListed } = output();
+
+/** Two outputs of one key, each proven by a record of its own run. */
+function mixed(keep: boolean): Situation {
+  const both = (attempt: number): WorkRecord =>
+    record({
+      attempt,
+      outputs: ['table', 'log'].map((name) => ({
+        name,
+        uri: 's3://lake/t/',
+        parts: PARTS,
+        markerSeen: true,
+        ...(keep && { artifact: 'blake3-x' as never }),
+      })),
+    });
+  return situation({
+    outputs: [
+      output({ log: { state: 'committed', key: KEY, attempt: 3 } }),
+      output({ name: 'log', log: { state: 'committed', key: KEY, attempt: 5 } }),
+    ],
+    records: [both(3), both(5)],
+  });
+}
+
 const rows: readonly [string, Situation, Action, Reason][] = [
   [
     'a false condition avoids the step, whatever its outputs',
@@ -131,6 +155,47 @@ const rows: readonly [string, Situation, Action, Reason][] = [
     seen({ sighting: sight('absent'), parts: [] }, { needed: false }),
     'skip',
     'not-needed',
+  ],
+  [
+    'gone, and a run died here: not left as it is',
+    seen({ sighting: sight('absent'), parts: [], log: { state: 'open' } }, { needed: false }),
+    'run',
+    'partial',
+  ],
+  [
+    'kept, but a run died here',
+    seen({ sighting: sight('absent'), parts: [], log: { state: 'open' } }, { records: [kept] }),
+    'run',
+    'partial',
+  ],
+  [
+    'kept, but somebody is writing',
+    seen({ sighting: sight('partial', { inProgress: '_temporary/' }) }, { records: [kept] }),
+    'run',
+    'partial',
+  ],
+  [
+    'a failed marker over parts that are there',
+    seen({ sighting: sight('absent', { marker: { uri: 'm', kind: 'hadoop', modifiedAt: NOW } }) }, { needed: false }),
+    'run',
+    'marker-other',
+  ],
+  ['outputs of two runs', mixed(false), 'run', 'mixed-runs'],
+  [
+    'nobody can tell its condition nor its own place',
+    seen({ sighting: sight('unknown', { doubt }) }, { condition: when('unknown') }),
+    'refuse',
+    'place-unknown',
+  ],
+  ['parts that were not listed', situation({ outputs: [notListed] }), 'run', 'unverified'],
+  [
+    'a probe that says yes, with a record of this place',
+    situation({
+      outputs: [{ ...notListed, probe: true }],
+      records: [record({ outputs: [{ name: 'table', uri: 's3://lake/t/', parts: [], markerSeen: false }] })],
+    }),
+    'skip',
+    'parts-match',
   ],
   [
     'gone, kept, needed',
@@ -292,6 +357,36 @@ describe('decide', () => {
     });
   });
 
+  it('restores what is short from the run that made the rest, never from another', () => {
+    const gone = output({
+      name: 'log',
+      sighting: sight('absent'),
+      parts: [],
+      log: { state: 'committed', key: KEY, attempt: 3 },
+    });
+    const { records, outputs } = mixed(true);
+    expect(decide(situation({ outputs: [outputs[0]!, gone], records })).restore).toEqual({
+      attempt: 3,
+      outputs: ['log'],
+    });
+    const [old, young] = records as readonly WorkRecord[];
+    const notKept = { ...old!, outputs: old!.outputs.map(({ artifact: _, ...o }) => o) };
+    expect(decide(situation({ outputs: [outputs[0]!, gone], records: [notKept, young!] })).restore).toEqual({
+      attempt: 5,
+      outputs: ['table', 'log'],
+    });
+    const youngLog = {
+      ...young!,
+      outputs: young!.outputs.map(({ artifact, ...o }) =>
+        o.name === 'log' ? { ...o, ...(artifact && { artifact }) } : o,
+      ),
+    };
+    expect(decide(situation({ outputs: [outputs[0]!, gone], records: [notKept, youngLog] }))).toMatchObject({
+      action: 'run',
+      reason: 'output-missing',
+    });
+  });
+
   it('tells the weakest proof of several outputs', () => {
     const second = { name: 'log', uri: 's3://lake/l', parts: [part('')], markerSeen: false };
     const both = situation({
@@ -310,7 +405,7 @@ describe('decide', () => {
   });
 
   it('takes the newest record of its own track, else the newest of any', () => {
-    const gone = { sighting: sight('absent'), parts: [] } as const;
+    const gone = { sighting: sight('absent'), parts: [], log: { state: 'none' } } as const;
     const slow = { ...kept, attempt: 1, trackMs: 30 * DAY, producedAt: NOW - 9 * DAY };
     const fast = { ...kept, attempt: 2, trackMs: DAY, producedAt: NOW - 1000 };
     const from = (maxStalenessMs: number, records: WorkRecord[]) =>

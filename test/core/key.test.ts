@@ -47,6 +47,13 @@ describe('the canonical encoding', () => {
     ['undefined', undefined],
     ['a function', () => 1],
     ['a bigint', 1n],
+    ['a Date', new Date(0)],
+    ['a Set', new Set([1])],
+    ['a regular expression', /a/],
+    ['bytes', new Uint8Array([1])],
+    ['a boxed value', Object(true)],
+    ['a map whose names are numbers', new Map([[1, 1]])],
+    ['a symbol in a name', { [Symbol('x')]: 1 }],
   ])('refuses %s', (_, value) => {
     expect(() => encode(value as unknown as Json)).toThrowError(
       expect.objectContaining({ code: 'integrity/encoding' }),

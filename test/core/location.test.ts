@@ -26,6 +26,10 @@ describe('a location', () => {
     ['s3:///x', /no bucket name/],
     ['pvc://a/../b', /climb out/],
     ['file://host/x', /absolute/],
+    ['s3:/lake/x', /URI and is none/],
+    ['s3//lake/x', /URI and is none/],
+    [' s3://lake/x', /URI and is none/],
+    ['pvc:x', /URI and is none/],
     ['a\0b', /NUL/],
     ['s3://lake/\ud800', /surrogate/],
   ])('%j is refused', (text, why) => {
@@ -38,6 +42,12 @@ describe('a location', () => {
     const tree = parseLocation('s3://lake/t/');
     expect(formatLocation(locationBelow(tree, '_SUCCESS'))).toBe('s3://lake/t/_SUCCESS');
     expect(formatLocation(locationBelow(tree, 's3://other/m'))).toBe('s3://other/m');
+  });
+
+  it.each(['', '/DONE', '../c/_SUCCESS', 'a/../../x', 'sub/'])('refuses the marker %j of a tree on S3', (name) => {
+    expect(() => locationBelow(parseLocation('s3://lake/t/'), name)).toThrowError(
+      expect.objectContaining({ code: 'config/bad-marker' }),
+    );
   });
 
   it('knows what lies in what', () => {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type StoreCode, StoreError } from '../../core/error.js';
 import { isErrno } from './calls.js';
 
@@ -67,5 +68,10 @@ export function translate(
     retryable: retryable === 'remote' ? remote : retryable,
     ...(unclear && { unclear }),
   };
-  return new StoreError(code, `${store}: ${key}: ${why} (${error.code} in ${error.syscall})`, facts, { cause: error });
+  return new StoreError(
+    code,
+    `${store.startsWith('/') ? join(store, key) : `${store}/${key}`}: ${why} (${error.code} in ${error.syscall})`,
+    facts,
+    { cause: error },
+  );
 }

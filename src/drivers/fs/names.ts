@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { StoreError } from '../../core/error.js';
+import { TEMPORARY } from '../../core/parts.js';
 
-const OURS = '.stepaside-tmp-';
 /** What an NFS client makes of a file that is removed while open: https://nfs.sourceforge.net/#faq_d2 */
 const SILLY = /^\.nfs[0-9a-f.]+$/i;
 
 /** Unlike any other writer's, in this process, on this machine or on the next one that mounts the same folder. */
 export function temporaryName(): string {
-  return `${OURS}${process.pid}-${randomBytes(8).toString('hex')}`;
+  return `${TEMPORARY}${process.pid}-${randomBytes(8).toString('hex')}`;
 }
 
 /** Names that come and go by themselves and are nobody's objects. */
 export function isHidden(name: string): boolean {
-  return name.startsWith('.') && (name.startsWith(OURS) || SILLY.test(name));
+  return name.startsWith('.') && (name.startsWith(TEMPORARY) || SILLY.test(name));
 }
 
 export function checkKey(store: string, key: string): void {
