@@ -5,6 +5,9 @@ export default defineConfig({
   define: { __SABOTAGE__: JSON.stringify(process.env['STEPASIDE_SABOTAGE'] ?? '') },
   test: {
     include: ['test/**/*.test.ts'],
+    // One real S3 server for the run; without any the run fails and says what to install.
+    globalSetup: ['test/rig/fresh-build.ts', 'test/rig/global-setup.ts'],
+    setupFiles: ['test/rig/count-sent.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

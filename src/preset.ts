@@ -29,6 +29,8 @@ export interface OpenPlaces extends Places {
   close(): Promise<void>;
 }
 
+/** A request that hangs is given up for another try: waiting for one answer must not use up the whole deadline. */
+const ATTEMPT_MS = 20_000;
 /** At once, per store; more gain nothing on one core, and servers answer a burst with 503. */
 const CONCURRENCY = 64;
 
@@ -58,7 +60,9 @@ export function openPlaces(surroundings: Surroundings): OpenPlaces {
  * A disk of our own needs none: what it refuses now it refuses again, and each wrapper costs more than the call itself.
  */
 export function wrap(driver: Store): Store {
-  return driver.traits.remote ? settling(retrying(limited(driver, { concurrency: CONCURRENCY }))) : driver;
+  return driver.traits.remote
+    ? settling(retrying(limited(driver, { concurrency: CONCURRENCY }), { attemptMs: ATTEMPT_MS }))
+    : driver;
 }
 
 type Open = (id: string, make: () => Store) => Store;

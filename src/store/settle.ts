@@ -59,8 +59,12 @@ async function settle(
       const answer = await request((attempt) => store.write(key, body, { ...options, signal: attempt }), true);
       // biome-ignore format: the broken form is compiled out of the package; the campaign on slots must catch it
       if (__SABOTAGE__ === 'unsettled') return answer;
-      // After a try whose fate is unknown, "somebody was first" may speak of ourselves.
-      if (answer.written || doubt === undefined) return answer;
+      if (answer.written) return answer;
+      // "Somebody was first" may speak of ourselves: of an earlier try, or of a copy that a proxy between us sent.
+      doubt ??= new StoreError('store/conflict', `${store.name}: ${key} was said to be there, and is not`, {
+        store: store.name,
+        key,
+      });
     } catch (error) {
       if (signal?.aborted) throw error;
       if (!isDoubtful(error)) throw doubt === undefined ? error : unsettled(store, key, error);

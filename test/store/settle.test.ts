@@ -97,11 +97,11 @@ describe('settling', () => {
     return { time, calls, store: settling(store, { deadlineMs: 1_000, sleep: time.sleep, now: time.now }) };
   }
 
-  test('a clear answer costs no second request', async () => {
+  test('a win costs no second request, and a lost race one look at who won', async () => {
     const { store, calls, time } = settled(memoryStore(), () => undefined);
     expect(await time.run(store.write('a', bytes('x'), { ifAbsent: true }))).toMatchObject({ written: true });
     expect(await time.run(store.write('a', bytes('y'), { ifAbsent: true }))).toEqual({ written: false });
-    expect(calls).toEqual(['write a', 'write a']);
+    expect(calls).toEqual(['write a', 'write a', 'read a']);
   });
 
   test('our own success, refused to our own repeat, is a success', async () => {
