@@ -55,7 +55,8 @@ type State = 'plain' | 'single' | 'double' | 'comment' | 'lost' | Nested;
 /** Inside a nested construct only brackets are counted; with any of these in it, its end is not sure. */
 const CONFUSING = /["'\\#<]|\bcase\b/;
 /** Commands and options that read their arguments as a program once more. */
-const EVALUATES = /^(?:eval|let|ssh|-[A-Za-z]*c)$/;
+const EVALUATES =
+  /^(?:(?:.*\/)?(?:ssh|watch|parallel)|eval|let|trap|alias|declare|typeset|local|read|mapfile|readarray|PS4=.*|-[A-Za-z]*[cSv][A-Za-z]*)$/;
 
 class Scanner {
   #state: State = 'plain';
@@ -104,6 +105,8 @@ class Scanner {
   #step(char: string): void {
     if (this.#escaped) {
       this.#escaped = false;
+      // A continued line is one line: the two characters are as good as not there.
+      if (char === '\n') return;
       this.#word += char;
       this.#quoted += char;
       return;
@@ -142,6 +145,8 @@ class Scanner {
     else if (pair === '$(' || pair === '${') this.#nest('command');
     else if (pair === '((') this.#nest('arithmetic');
     else if (char === '#' && this.#word === '') this.#state = 'comment';
+    // `2>&1` and `a=(` end no command, and who evaluates goes on doing so.
+    else if (pair === '=(' || (char === '&' && this.#last !== '&')) this.#endWord();
     else if (';|&\n()'.includes(char)) this.#endCommand();
     else if (' \t<>'.includes(char)) this.#endWord();
     else this.#word += char;

@@ -57,9 +57,14 @@ function pieces(disk: Disk, key: string, fd: number, stats: BigIntStats, range: 
   let reading: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
 
+  /** Nobody waits for this one: what fails in it must not end the process. */
+  function stop(): void {
+    void close().catch(() => {});
+  }
+
   /** After a read in flight: its descriptor, closed and given to another file, would yield that file's bytes. */
   function close(): Promise<void> {
-    range.signal?.removeEventListener('abort', close);
+    range.signal?.removeEventListener('abort', stop);
     closing ??= reading.then(
       () => disk.slow.close(fd),
       () => disk.slow.close(fd),
@@ -81,7 +86,7 @@ function pieces(disk: Disk, key: string, fd: number, stats: BigIntStats, range: 
     return { done: true, value: undefined };
   }
 
-  range.signal?.addEventListener('abort', close, { once: true });
+  range.signal?.addEventListener('abort', stop, { once: true });
   return stream<Uint8Array>(async () => {
     range.check();
     const result = next();

@@ -38,13 +38,25 @@ function classify(error: unknown): Fault {
       return { code: 'store/unavailable', why: `name lookup failed (${text})`, retryable: true, ...rest };
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return { code: 'store/unavailable', why: `the network does not reach it (${text})`, retryable: true, ...rest };
+      return {
+        code: 'store/unavailable',
+        why: `the network does not reach it (${text})`,
+        retryable: true,
+        unclear: sent,
+        ...rest,
+      };
   }
   if (TLS.test(errno)) {
     const hint = /^(UNABLE|SELF|DEPTH|INVALID_CA)/.test(errno)
       ? 'name the authority that signed it in the store\'s "ca", or in NODE_EXTRA_CA_CERTS'
       : 'check that the endpoint speaks https and that its certificate names this host';
-    return { code: 'store/unavailable', why: `no secure connection (${errno}: ${text})`, hint, ...rest };
+    return {
+      code: 'store/unavailable',
+      why: `no secure connection (${errno}: ${text})`,
+      hint,
+      unclear: broken?.sent ?? false,
+      ...rest,
+    };
   }
   if (errno.startsWith('HPE_')) {
     return { code: 'store/bad-answer', why: `what answers there is no HTTP (${text})`, unclear: true, ...rest };

@@ -88,8 +88,13 @@ class S3Store implements Store {
   async head(key: string, options: CallOptions = {}): Promise<Head | undefined> {
     const doing = this.#doing('look at', key);
     const answer = await this.#ask(doing, options, (send) => this.#wire.head(key, send));
-    if (answer.status === 200) return this.#found(answer, key, doing);
+    if (answer.status === 200) {
+      if (isPage(answer)) await this.#confirmBucket(key, options);
+      return this.#found(answer, key, doing);
+    }
     if (saysNoSuchKey(answer)) return undefined;
+    // A page of a proxy or a web server is no answer of S3's: a GET is asked, and judged by its bytes.
+    if (answer.status === 404 && isPage(answer)) return this.#headByGet(key, options);
     if (answer.status === 404) return this.#absent(key, options);
     if (__SABOTAGE__ === 'unknown-is-absent' && (answer.status === 403 || answer.status >= 500)) return undefined;
     // A refused HEAD has no body; only a GET says why.
@@ -142,8 +147,17 @@ class S3Store implements Store {
     }
   }
 
-  async #empty(key: string, options: CallOptions): Promise<Found | undefined> {
+  async #empty(key: string, options: ReadOptions): Promise<Found | undefined> {
     const head = await this.head(key, options);
+    // "Nothing there" of an object that reaches further is no end of it.
+    if (head && head.size > (options.offset ?? 0) && options.length !== 0) {
+      throw storeError(this.#doing('read', key), {
+        code: 'store/bad-answer',
+        status: 416,
+        why: 'the range was refused, and the object reaches beyond it',
+        retryable: true,
+      });
+    }
     return head && { head, body: NOTHING };
   }
 
@@ -354,6 +368,14 @@ function describeSettings({
     ['addressing', pathStyle ? 'path style' : 'virtual host'],
     ...(requesterPays ? [['requester pays', 'yes'] as const] : []),
   ];
+}
+
+/** HTML without a word of S3's own: objects may be pages too, but then the server signs its answer. */
+function isPage({ headers }: Answer): boolean {
+  return (
+    /^text\/html/i.test(headers['content-type'] ?? '') &&
+    !Object.keys(headers).some((name) => name.startsWith('x-amz-'))
+  );
 }
 
 /** A refusal that may have more to say than a HEAD can carry. */
