@@ -151,7 +151,9 @@ function badFormat(
   if (pattern === String(DURATION)) return issues.error('config/bad-duration', path, what, { hint });
   const code: IssueCode = /URL|store/.test(what) ? 'config/bad-location' : 'config/bad-name';
   const template = typeof got === 'string' && got.includes('{{');
-  issues.error(code, path, `${quote(String(got))} ${what}`, {
+  // An address may hold a password or a signature: then it is not repeated.
+  const shown = /@|\?/.test(String(got)) && String(got).includes('://') ? 'what stands here' : quote(String(got));
+  issues.error(code, path, `${shown} ${what}`, {
     hint: template ? 'placeholders cannot stand in names; forEach makes one instance per item' : hint,
   });
 }

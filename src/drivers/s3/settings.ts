@@ -100,7 +100,7 @@ function parseEndpoint(text: string): Endpoint {
   if (!url || (protocol !== 'http:' && protocol !== 'https:')) throw badEndpoint('it is no http(s) address');
   // The address itself is not repeated: it would carry the secret into logs.
   if (url.username || url.password) throw badEndpoint('it must not hold a user or password');
-  if (url.search || url.hash) throw badEndpoint(`${JSON.stringify(text)} must not hold a query or fragment`);
+  if (url.search || url.hash) throw badEndpoint('it must not hold a query or fragment');
   return {
     protocol,
     hostname: url.hostname,
