@@ -37,8 +37,6 @@ export interface S3Facts {
 /** A second account of the same server, with no rights in the first one's buckets but what a policy gives it. */
 export interface Stranger {
   readonly credentials: S3Credentials;
-  /** Where the rig may make accounts: not on a given server. */
-  readonly stranger?: Stranger;
   /** As a bucket policy names it. */
   readonly principal: string;
 }
