@@ -30,7 +30,7 @@ const common = {
 };
 await build({
   ...common,
-  entryPoints: { index: at('src/index.ts'), cli: at('src/cli/main.ts') },
+  entryPoints: { index: at('src/index.ts'), cli: at('src/cli/main.ts'), heart: at('src/heart.ts') },
   outdir: at('dist'),
   splitting: true,
   chunkNames: 'chunk/[name]-[hash]',

@@ -1,13 +1,24 @@
-import { relative, resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, relative, resolve } from 'node:path';
 import type { Config, StoreSetting } from './core/config.js';
 import { ConfigError } from './core/error.js';
-import { formatLocation, type Location } from './core/location.js';
+import { formatLocation, type Location, parseLocation } from './core/location.js';
 import { mountRoot } from './drivers/fs/mount-root.js';
 import { fsStore } from './drivers/fs.js';
 import { s3Store } from './drivers/s3/s3.js';
+import { HEARTBEAT_MS } from './engine/beat.js';
+import type { Cache } from './engine/cache.js';
+import type { Engine, Execute } from './engine/engine.js';
+import type { Events } from './engine/events.js';
+import { heartThread } from './engine/heart-thread.js';
+import { thisProcess } from './engine/holder.js';
+import { Watch } from './engine/watch.js';
+import { blake3 } from './hash.js';
 import type { Place, Places } from './look/places.js';
 import { limited } from './store/limit.js';
 import { observed, StoreCounts } from './store/observe.js';
+import { prefixed } from './store/prefix.js';
 import { retrying } from './store/retry.js';
 import { settling } from './store/settle.js';
 import type { Store } from './store/store.js';
@@ -63,6 +74,94 @@ export function wrap(driver: Store): Store {
   return driver.traits.remote
     ? settling(retrying(limited(driver, { concurrency: CONCURRENCY }), { attemptMs: ATTEMPT_MS }))
     : driver;
+}
+
+export interface EngineSettings {
+  /** A location; a tree even without a slash at its end. */
+  readonly cache: string;
+  readonly surroundings: Surroundings & { readonly config: Config };
+  readonly secret?: string | undefined;
+  readonly execute: Execute;
+  readonly events: Events;
+  readonly ttlMs?: number | undefined;
+  readonly heartbeatMs?: number | undefined;
+}
+
+export interface OpenEngine extends Engine {
+  close(): Promise<void>;
+}
+
+const TTL_MS = 60_000;
+
+/** An engine on a cache: nothing is written before the first lease is wanted. */
+export async function openEngine(settings: EngineSettings): Promise<OpenEngine> {
+  const { surroundings } = settings;
+  const places = openPlaces(surroundings);
+  const { cache, cacheFolder, remote } = openCache(settings.cache, places, surroundings);
+  const self = thisProcess();
+  const monotonic = () => performance.now();
+  const clock = remote
+    ? await places
+        .at(parseLocation(cache.uri))
+        .store.abilities.clock?.()
+        .catch(() => undefined)
+    : undefined;
+  const timed: Cache = { ...cache, now: () => Date.now() + Math.round(clock?.offsetMs ?? 0) };
+  const interval = settings.heartbeatMs ?? HEARTBEAT_MS;
+  const heart = heartThread(timed, {
+    beat: self.beat,
+    script: new URL(import.meta.url.endsWith('.ts') ? '../dist/heart.js' : './heart.js', heartBase(import.meta.url)),
+    workerData: { cache: settings.cache, surroundings, interval },
+  });
+  return {
+    cache: timed,
+    places,
+    naming: {
+      stores: surroundings.config.stores,
+      folder: surroundings.folder,
+      ...(cacheFolder === undefined ? {} : { cacheFolder }),
+    },
+    self,
+    heart: cacheFolder === undefined ? heart : { ...heart, start: () => ownIgnore(cacheFolder).then(heart.start) },
+    watch: new Watch(timed, { self, ttlMs: settings.ttlMs ?? TTL_MS, monotonic }),
+    limits: surroundings.config.limits,
+    secret: settings.secret,
+    version: VERSION,
+    monotonic,
+    sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
+    execute: settings.execute,
+    events: settings.events,
+    async close() {
+      await heart.stop();
+      await places.close();
+    },
+  };
+}
+
+/** Chunks of the build lie one folder below the entries. */
+function heartBase(url: string): string {
+  return url.includes('/chunk/') ? new URL('../', url).href : url;
+}
+
+const VERSION = (createRequire(import.meta.url)('stepaside/package.json') as { version: string }).version;
+
+/** The cache as a store of its own, below its prefix. */
+export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surroundings, 'folder'>) {
+  const location = parseLocation(uri.endsWith('/') ? uri : `${uri}/`);
+  const { store, key, uri: shown } = places.at(location);
+  const cacheFolder = location.kind === 'file' ? resolve(folder, location.path) : undefined;
+  const latch =
+    store.traits.exclusiveCreate === 'no' ? 'best-effort' : location.kind === 'file' ? 'machine' : 'exclusive';
+  const cache: Cache = { uri: shown, store: prefixed(store, key), hash: blake3(), latch, now: Date.now };
+  return { cache, cacheFolder, remote: store.traits.kind === 's3' };
+}
+
+/** The embedded cache lies beside the workflow, in somebody's repository: it asks git to look away by itself. */
+async function ownIgnore(cacheFolder: string): Promise<void> {
+  await mkdir(cacheFolder, { recursive: true });
+  await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 type Open = (id: string, make: () => Store) => Store;

@@ -8,7 +8,7 @@ const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
   .sort();
 
-/** Who may import whom. The direction is cli -> preset -> look -> store -> core; only preset knows the drivers. */
+/** Who may import whom. The direction is cli -> preset -> engine -> look -> store -> core; only preset knows the drivers. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   hash: ['core'],
@@ -16,9 +16,11 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ['core', 'store'],
   drivers: ['core', 'store', 'drivers'],
   look: ['core', 'hash', 'store', 'look'],
-  preset: ['core', 'store', 'drivers', 'look'],
-  cli: ['core', 'hash', 'spec', 'store', 'look', 'preset', 'cli'],
-  index: ['core', 'hash', 'spec', 'store', 'look', 'preset'],
+  engine: ['core', 'hash', 'store', 'look', 'engine'],
+  preset: ['core', 'hash', 'store', 'drivers', 'look', 'engine'],
+  heart: ['store', 'engine', 'preset'],
+  cli: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'preset', 'cli'],
+  index: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'preset'],
 };
 
 const roomOf = (name: string): string => name.split('/', 1)[0]!.replace(/\.ts$/, '');

@@ -1,8 +1,63 @@
 import type { CommandSpec } from './command.js';
 import { OPTIONS } from './options.js';
 
+const CONTROL = [OPTIONS.force, OPTIONS.readOnly, OPTIONS.writeOnly, OPTIONS.noCache];
+const WORKFLOW = [OPTIONS.file, OPTIONS.param, OPTIONS.cache, OPTIONS.endpoint];
+
 /** Every command there is, in the order of help. */
 export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'run',
+    summary: 'Run a workflow: what is done already steps aside.',
+    usage: 'run [STEP...] [-f FILE]',
+    examples: [
+      ['stepaside run', 'every step of stepaside.yaml'],
+      ['stepaside run train', 'one step and what it needs'],
+      ['stepaside run train --force', 'train again, whatever is there; not its needs'],
+    ],
+    options: [
+      ...WORKFLOW,
+      ...CONTROL,
+      OPTIONS.forceDownstream,
+      OPTIONS.only,
+      OPTIONS.materialize,
+      OPTIONS.wait,
+      { name: 'jobs', short: 'j', value: 'N', what: 'commands at once (else one for each processor)' },
+      { name: 'keep-going', short: 'k', what: 'after a failure, go on with what does not depend on it' },
+    ],
+    notes:
+      'Logs are kept in .stepaside/logs. With --json the events of the run, one a line. Ctrl-C ends the steps, twice kills them.',
+    load: async () => (await import('./run.js')).run,
+  },
+  {
+    name: 'plan',
+    summary: 'Say what would run, be avoided or wait, and why. Writes nothing.',
+    usage: 'plan [STEP...] [-f FILE] [--exit-code]',
+    examples: [
+      ['stepaside plan', 'every step'],
+      ['stepaside plan --exit-code', 'ends with 10 if there is work to do'],
+      ['stepaside plan train --json', 'for programs'],
+    ],
+    options: [
+      ...WORKFLOW,
+      ...CONTROL,
+      OPTIONS.only,
+      OPTIONS.materialize,
+      { name: 'exit-code', what: 'end with 10 if there is work to do, 3 if something is refused' },
+    ],
+    load: async () => (await import('./plan.js')).plan,
+  },
+  {
+    name: 'why',
+    summary: 'Explain what would become of a step: evidence, nearest record, what differs.',
+    usage: 'why STEP... [-f FILE]',
+    examples: [
+      ['stepaside why train', 'why does it run?'],
+      ["stepaside why 'report[2024-01-01]' -v", 'one item, with more evidence'],
+    ],
+    options: [...WORKFLOW, ...CONTROL],
+    load: async () => (await import('./why.js')).why,
+  },
   {
     name: 'check',
     summary: 'Say whether something is there, and by what evidence.',

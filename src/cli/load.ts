@@ -13,7 +13,7 @@ const DEFAULT_FILE = 'stepaside.yaml';
 export interface Loaded {
   readonly ok: true;
   readonly workflow: Workflow;
-  readonly surroundings: Surroundings;
+  readonly surroundings: Surroundings & { readonly config: Config };
 }
 
 /** The workflow that -f names, checked. What is wrong with it has been told when this is not ok. */

@@ -19,6 +19,23 @@ const param: OptionSpec = {
 export const OPTIONS = {
   file,
   param,
+  cache: {
+    name: 'cache',
+    value: 'URI',
+    what: 'where records and leases are (else STEPASIDE_CACHE, cache: in the file, .stepaside/)',
+  },
+  force: { name: 'force', what: 'ignore what is there, but record (the named steps, not their needs)' },
+  forceDownstream: { name: 'force-downstream', what: 'the same, and everything that reads them' },
+  readOnly: { name: 'read-only', what: 'record nothing' },
+  writeOnly: { name: 'write-only', what: 'read nothing of what is there' },
+  noCache: { name: 'no-cache', what: 'neither' },
+  materialize: { name: 'materialize', what: 'make outputs that are gone, even if nobody who reads them has to run' },
+  only: { name: 'only', what: 'the named steps without what they need' },
+  wait: {
+    name: 'wait',
+    value: 'D',
+    what: 'how long to wait for others at the same work (else memoize.wait; 0 = not at all)',
+  },
   endpoint: {
     name: 'endpoint-url',
     value: 'URL',

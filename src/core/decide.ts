@@ -15,7 +15,7 @@ export interface Situation {
   /** The key's log; a doubt if it (or a place's) could not be read. */
   readonly records: readonly WorkRecord[] | { readonly doubt: Doubt };
   /** Who else works on this key or at one of the places. */
-  readonly lease: 'free' | 'held' | 'given-up';
+  readonly lease: 'free' | 'held' | 'given-up' | 'failed-elsewhere';
   readonly control: Control;
   /** Somebody who will run, or the user by name, wants the outputs. False lets gone intermediates stay gone. */
   readonly needed: boolean;
@@ -46,6 +46,8 @@ export function decide(situation: Situation): Verdict {
   // Nobody works without the leases. Who waited looks afresh: that the holder succeeded is no reason to skip.
   if (situation.lease === 'held') return { action: 'wait', reason: 'held', because: verdict.because };
   if (situation.lease === 'given-up') return { action: 'refuse', reason: 'busy', because: verdict.because };
+  if (situation.lease === 'failed-elsewhere')
+    return { action: 'refuse', reason: 'failed-elsewhere', because: verdict.because };
   return verdict;
 }
 

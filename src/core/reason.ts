@@ -41,6 +41,7 @@ export const REASONS = {
   // refuse
   'place-unknown': 'nobody can tell what is at its own output, so nothing can be written there safely',
   'input-missing': 'an input matches nothing',
+  'failed-elsewhere': 'others ran it while this one waited, and it failed as often as its attempts allow',
   busy: 'the same work, or work on the same place, was still under way when waiting ended',
 } as const;
 
@@ -60,4 +61,25 @@ export interface Verdict {
   readonly because: readonly Because[];
   /** With `restore`: from which attempt, and which outputs. */
   readonly restore?: { readonly attempt: number; readonly outputs: readonly string[] };
+}
+
+/** A run that ended well and left no record: the next one runs again. Closed, as reasons are. */
+export const NOT_RECORDED = {
+  leftovers: 'parts that were there before it are still there: say mode: merge if they belong to it, or mode: replace',
+  'inputs-changed': 'an input changed while it ran, so nobody knows what it read',
+  'output-missing': 'a declared output is not there',
+  'output-unproven': 'what it left cannot be taken for complete',
+  'output-unknown': 'nobody can tell what it left',
+  'validate-failed': 'its own validate command says no',
+  'place-contested': 'somebody else wrote a marker of ours at the place meanwhile',
+  'lease-lost': 'others took the work over meanwhile',
+  'changed-after': 'what it left changed while it was being recorded',
+  'not-keyed': 'its key cannot be computed safely',
+  'writing-off': 'recording was switched off',
+  'cache-failed': 'the cache could not be written',
+} as const;
+
+export interface NotRecorded {
+  readonly not: keyof typeof NOT_RECORDED;
+  readonly fact: string;
 }

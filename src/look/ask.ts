@@ -102,7 +102,7 @@ function partsOf(seen: PlaceSeen, parts: readonly Part[]): readonly Part[] {
 }
 
 /** A marker's name is relative to a tree; of an object it is a full URI, or the object is its own marker. */
-function markerOf(location: Location, name: string | undefined): Location {
+export function markerOf(location: Location, name: string | undefined): Location {
   if (name === undefined) return location;
   if (isTree(location)) return locationBelow(location, name);
   if (name.includes('://') || name.startsWith('/')) return parseLocation(name);

@@ -63,9 +63,7 @@ export async function fingerprintPlace(places: Places, uri: string, hash: Blake3
     const parts = isTree(location) ? await partsOf(place) : await objectOf(place);
     // A marker alone, or a folder's placeholder, is nothing that could be read.
     if (!parts.some((part) => (isTree(location) ? isData(part) : true))) return { seen: 'missing', what: uri };
-    const tagged: Part[] = [];
-    for (const part of parts)
-      tagged.push(part.etag === undefined ? { ...part, digest: await hashObject(place, part, hash) } : part);
+    const tagged = await hashParts(place, parts, hash, ({ etag }) => etag === undefined);
     const value = contentIdentity(tagged, hash);
     if (value !== undefined) return { seen: 'there', value };
     return { seen: 'doubt', doubt: { code: 'input/untagged', message: `${uri}: nothing tells its contents` } };
@@ -91,6 +89,18 @@ async function partsOf(place: Place): Promise<readonly Part[]> {
 async function objectOf(place: Place): Promise<readonly Part[]> {
   const head = await place.store.head(place.key);
   return head ? [partOf(head, '')] : [];
+}
+
+/** The parts, those that are chosen with the digest of their bytes. */
+export async function hashParts(
+  place: Place,
+  parts: readonly Part[],
+  hash: Blake3,
+  chosen: (part: Part) => boolean,
+): Promise<readonly Part[]> {
+  const hashed: Part[] = [];
+  for (const part of parts) hashed.push(chosen(part) ? { ...part, digest: await hashObject(place, part, hash) } : part);
+  return hashed;
 }
 
 async function hashObject(place: Place, part: Part, hash: Blake3): Promise<Digest> {

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { Digest } from '../core/brand.js';
 import { composeKey, type InputsSeen } from '../core/components.js';
 import type { KeyState } from '../core/decide.js';
 import { type Component, workKey } from '../core/key.js';
@@ -15,9 +16,17 @@ export interface Keyed {
   readonly components: readonly Component[];
 }
 
+/** What is known of the steps that ended already. */
+export interface Upstream {
+  readonly ended: ReadonlySet<string>;
+  /** `step.output` -> content identity, or the word `absent`. */
+  readonly identities: ReadonlyMap<string, Digest>;
+}
+
 export interface Keying {
   readonly places: Places;
   readonly hash: Blake3;
+  readonly upstream?: Upstream | undefined;
   /** STEPASIDE_SECRET. */
   readonly secret?: string | undefined;
 }
@@ -26,7 +35,7 @@ export interface Keying {
 export async function keyOf(
   workflow: Workflow,
   instance: StepInstance,
-  { places, hash, secret }: Keying,
+  { places, hash, secret, upstream }: Keying,
 ): Promise<Keyed> {
   const hide = (_name: string, value: string) =>
     secret ? `hmac-sha256-${createHmac('sha256', secret).update(value).digest('hex')}` : undefined;
@@ -41,7 +50,7 @@ export async function keyOf(
   if (instance.resolved.key !== undefined)
     return { key: { state: 'known', key: workKey(components, hash) }, components };
 
-  const on = readsFrom(workflow, instance);
+  const on = readsFrom(workflow, instance).filter((step) => !upstream?.ended.has(step));
   if (on.length > 0) return { key: { state: 'pending', on }, components };
 
   const files = await fingerprintFiles(instance.resolved.inputs.files, { folder: workflow.folder, hash });
@@ -55,7 +64,7 @@ export async function keyOf(
   const seen: InputsSeen = {
     files: files.value,
     paths: new Map([...paths].map(([name, { value }]) => [name, value])),
-    upstream: new Map(),
+    upstream: upstream?.identities ?? new Map(),
   };
   const whole = compose(seen);
   if (!whole.ok) throw new Error('internal: a secret appeared between two compositions');

@@ -212,6 +212,12 @@ const rows: readonly [string, Situation, Action, Reason][] = [
   ['reads what is still to be made', situation({ key: { state: 'pending', on: ['extract'] } }), 'wait', 'pending'],
   ['somebody else is at it', seen({ sighting: sight('absent'), parts: [] }, { lease: 'held' }), 'wait', 'held'],
   ['what is proven needs no waiting', situation({ lease: 'held' }), 'skip', 'parts-match'],
+  [
+    'waited for others, who failed as often as it allows',
+    seen({ sighting: sight('absent'), parts: [] }, { lease: 'failed-elsewhere' }),
+    'refuse',
+    'failed-elsewhere',
+  ],
   ['waited long enough', seen({ sighting: sight('absent'), parts: [] }, { lease: 'given-up' }), 'refuse', 'busy'],
   ['by force', situation({ control: { force: true, readOff: false } }), 'run', 'forced'],
   [
@@ -462,7 +468,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
       record({ attempt: 3, producedAt: NOW - 90 * DAY }),
     ]),
   ),
-  lease: fc.constantFrom('free', 'held', 'given-up'),
+  lease: fc.constantFrom('free', 'held', 'given-up', 'failed-elsewhere'),
   control: fc.record({ force: fc.boolean(), readOff: fc.boolean() }),
   needed: fc.boolean(),
   policy: fc.constantFrom(...Object.values(POLICIES)),

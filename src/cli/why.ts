@@ -1,0 +1,71 @@
+import { REASONS } from '../core/reason.js';
+import { describeDifference } from '../engine/nearest.js';
+import { type Planned, planWorkflow } from '../engine/plan.js';
+import { type Command, UsageError } from './command.js';
+import { durationText } from './duration-text.js';
+import { askedOf, engineFor, newRun, selectionOf } from './engine.js';
+import { EXIT } from './exit.js';
+import { loadWork } from './load.js';
+import { plain } from './plan.js';
+import { describeSighting } from './sighting-line.js';
+import { printable, type Terminal } from './terminal.js';
+
+export const why: Command = async (args, terminal) => {
+  if (args.words.length === 0) throw new UsageError('why which STEP?', 'stepaside why train');
+  const loaded = await loadWork(args, terminal);
+  if (!loaded.ok) return EXIT.usage;
+  const { workflow, surroundings } = loaded;
+  const engine = await engineFor({ args, terminal, surroundings, cache: workflow.cache });
+  try {
+    const selection = selectionOf(workflow, args);
+    // Its needs are looked at as well: whether they run decides what can be said of it.
+    const planned = await planWorkflow(engine, workflow, { ...askedOf(args, newRun()), selection, materialize: false });
+    const asked = new Set(selection.chosen.map(({ name }) => name));
+    const told = planned.filter(({ node }) => asked.has(node.instance.name));
+    if (args.on('json'))
+      terminal.json('why', {
+        exitCode: EXIT.good,
+        steps: told.map((one) => ({
+          ...plain(one),
+          outputs: one.seen.outputs.map(({ name, sighting, log }) => ({ name, sighting, log })),
+        })),
+      });
+    else for (const one of told) explain(one, terminal);
+    return EXIT.good;
+  } finally {
+    await engine.close();
+  }
+};
+
+const ACTIONS = {
+  skip: 'is avoided',
+  restore: 'would be restored',
+  run: 'would run',
+  wait: 'waits',
+  refuse: 'is refused',
+} as const;
+
+function explain({ node, verdict, seen, nearest }: Planned, terminal: Terminal): void {
+  const { paint } = terminal;
+  terminal.data(
+    `${paint.bold(printable(node.instance.name))} ${ACTIONS[verdict.action]}: ${REASONS[verdict.reason]} (${verdict.reason})`,
+  );
+  for (const { about, fact } of verdict.because) terminal.data(`  ${printable(about)}: ${printable(fact)}`);
+  if (seen.heldBy?.read.view.held) {
+    const { by, at } = seen.heldBy.read.view.held;
+    terminal.data(`  held by process ${by.pid} on ${printable(by.host)} since ${new Date(at).toISOString()}`);
+  }
+  if (seen.outputs.length > 0) terminal.data('  what is there:');
+  for (const { sighting } of seen.outputs)
+    for (const line of describeSighting(sighting, terminal)) terminal.data(`    ${line}`);
+  terminal.data(`  key: ${seen.key ?? seen.keyed.key.state}`);
+  if (!nearest) {
+    if (verdict.action !== 'skip') terminal.data('  nearest record: none of this step is known');
+    return;
+  }
+  const { record, differ } = nearest;
+  terminal.data(
+    `  nearest record: attempt ${record.attempt}, ${new Date(record.producedAt).toISOString()}, took ${durationText(record.durationMs)}`,
+  );
+  for (const leaf of differ) terminal.data(`    ${printable(describeDifference(leaf))}`);
+}

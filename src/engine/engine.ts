@@ -1,0 +1,67 @@
+import type { Config } from '../core/config.js';
+import type { Location } from '../core/location.js';
+import type { StepInstance } from '../core/resolve.js';
+import type { Holder } from '../core/slot.js';
+import type { Workflow } from '../core/step.js';
+import type { Place, Places } from '../look/places.js';
+import type { Store } from '../store/store.js';
+import type { Heart } from './beat.js';
+import type { Cache } from './cache.js';
+import type { Events } from './events.js';
+import type { Naming } from './place-id.js';
+import type { Watch } from './watch.js';
+
+export interface WritablePlaces extends Places {
+  at(location: Location): Place & { readonly store: Store };
+}
+
+/** Everything a run needs of the world. Nothing below this asks for a clock, a process or a disk by itself. */
+export interface Engine {
+  readonly cache: Cache;
+  readonly places: WritablePlaces;
+  readonly naming: Naming;
+  readonly self: Holder;
+  readonly heart: Heart;
+  readonly watch: Watch;
+  readonly limits: Config['limits'];
+  readonly secret?: string | undefined;
+  readonly version: string;
+  readonly monotonic: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly execute: Execute;
+  readonly events: Events;
+}
+
+/** One start of what a step does. */
+export type Execute = (task: Task) => Promise<Executed>;
+
+export interface Task {
+  readonly workflow: Workflow;
+  readonly instance: StepInstance;
+  /** `run` is the step itself; `validate` is its own check of what it made. */
+  readonly what: 'run' | 'validate';
+  readonly key: string | undefined;
+  readonly run: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+export interface Executed {
+  readonly exitCode: number;
+  readonly why?: string;
+  /** What a library function returned, as JSON. */
+  readonly value?: string;
+  readonly log?: string;
+}
+
+/** How a run was asked for; the same for every step of it. */
+export interface Asked {
+  readonly run: string;
+  readonly force: boolean;
+  /** `--write-only`, `--no-cache`: nothing is read. */
+  readonly readOff: boolean;
+  /** `--read-only`, `--no-cache`: nothing is recorded. */
+  readonly writeOff: boolean;
+  /** In place of the step's own `memoize.wait`. */
+  readonly waitMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,144 @@
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { paramValues } from '../core/resolve.js';
+import type { Command, Workflow } from '../core/step.js';
+import type { Execute, Executed, Task } from './engine.js';
+import { maskedLines } from './mask.js';
+import { type Ended, run } from './spawn.js';
+
+export interface Executing {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where logs are kept; absent: the command has the terminal. */
+  readonly logs?: string | undefined;
+  /** Ends what runs at once. */
+  readonly kill?: AbortSignal | undefined;
+  /** Each line of a log as it comes. */
+  readonly onLine?: ((step: string, line: string) => void) | undefined;
+}
+
+/** Starts what a step says, on this machine or in a container of its image. Values reach it as words or environment. */
+export function executor(options: Executing): Execute {
+  return async (task) => {
+    const { resolved } = task.instance;
+    if (task.what === 'validate')
+      return resolved.validate === undefined ? { exitCode: 0 } : start(task, words(resolved.validate), options);
+    if (resolved.script) return withScript(resolved.script, (argv) => start(task, argv, options));
+    if (resolved.run === undefined) return { exitCode: 0 };
+    return start(task, words(resolved.run), options);
+  };
+}
+
+function words(command: Command): readonly string[] {
+  return typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
+}
+
+async function withScript(
+  { interpreter, source }: { readonly interpreter: readonly string[]; readonly source: string },
+  use: (argv: readonly string[]) => Promise<Executed>,
+): Promise<Executed> {
+  const folder = mkdtempSync(join(tmpdir(), 'stepaside-script-'));
+  try {
+    const file = join(folder, 'script');
+    writeFileSync(file, source, { mode: 0o700 });
+    return await use([...interpreter, file]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function start(task: Task, argv: readonly string[], { env, logs, kill, onLine }: Executing): Promise<Executed> {
+  const { workflow, instance, signal } = task;
+  const own = {
+    ...instance.resolved.env,
+    STEPASIDE_STEP: instance.name,
+    STEPASIDE_RUN: task.run,
+    ...(task.key === undefined ? {} : { STEPASIDE_KEY: task.key }),
+  };
+  const contained =
+    instance.resolved.image === undefined || task.what === 'validate'
+      ? argv
+      : inContainer(instance.resolved.image, argv, { folder: workflow.folder, own, path: env['PATH'] });
+  if (!contained)
+    return {
+      exitCode: 126,
+      why: `it needs the image ${instance.resolved.image}, and neither docker nor podman is on this machine: install one, or leave out image`,
+    };
+  const timeoutMs = instance.step.timeoutMs;
+  const base = { argv: contained, folder: workflow.folder, env: { ...env, ...own }, timeoutMs, signal, kill };
+  if (logs === undefined) return ended(await run({ ...base, output: 'inherit' }), contained, timeoutMs);
+  mkdirSync(join(logs, task.run), { recursive: true });
+  const log = join(logs, task.run, `${fileName(instance.name)}.log`);
+  const file = createWriteStream(log, { flags: 'a', mode: 0o600 });
+  const masked = maskedLines(secretsOf(workflow), (line) => {
+    file.write(`${line}\n`);
+    onLine?.(instance.name, line);
+  });
+  const end = await run({ ...base, output: masked });
+  masked.end();
+  await finished(masked);
+  file.end();
+  await finished(file);
+  return { ...ended(end, contained, timeoutMs), log };
+}
+
+function ended({ exitCode, why }: Ended, argv: readonly string[], timeoutMs: number | undefined): Executed {
+  switch (why) {
+    case undefined:
+      return { exitCode };
+    case 'not-found':
+      return { exitCode, why: `there is no program ${argv[0]} (or its folder is gone)` };
+    case 'not-executable':
+      return { exitCode, why: `${argv[0]} cannot be started: no permission to run it, or no program` };
+    case 'timeout':
+      // A command that ends with 0 when it is told to stop has not done its work all the same.
+      return { exitCode: exitCode || 124, why: `it took longer than its timeout of ${(timeoutMs ?? 0) / 1000} s` };
+    case 'interrupted':
+      return { exitCode: exitCode || 130, why: 'the run was interrupted' };
+    default:
+      return why satisfies never;
+  }
+}
+
+function inContainer(
+  image: string,
+  argv: readonly string[],
+  {
+    folder,
+    own,
+    path = '',
+  }: { readonly folder: string; readonly own: Readonly<Record<string, string>>; readonly path: string | undefined },
+): readonly string[] | undefined {
+  const engine = ['docker', 'podman'].find((name) =>
+    path.split(delimiter).some((at) => at !== '' && existsSync(join(at, name))),
+  );
+  if (engine === undefined) return undefined;
+  // Names only: values go through the environment, where `ps` of others does not see them.
+  const names = Object.keys(own).flatMap((name) => ['--env', name]);
+  return [
+    engine,
+    'run',
+    '--rm',
+    '--init',
+    '--volume',
+    `${folder}:${folder}`,
+    '--workdir',
+    folder,
+    ...names,
+    image,
+    ...argv,
+  ];
+}
+
+function secretsOf(workflow: Workflow): readonly string[] {
+  const values = paramValues(workflow);
+  return Object.entries(workflow.params).flatMap(([name, { secret }]) =>
+    secret && values[name] !== undefined ? [String(values[name])] : [],
+  );
+}
+
+/** An instance's name as a file's: items may hold slashes, and two names must not become one. */
+export function fileName(instance: string): string {
+  return encodeURIComponent(instance).slice(0, 200);
+}

@@ -1,0 +1,89 @@
+import type { WorkKey } from '../core/brand.js';
+import { type Component, type Difference, differences } from '../core/key.js';
+import type { StoredRecord } from '../core/slot.js';
+import { getObject, JOURNAL_PREFIX, keyLog } from './cache.js';
+import type { Engine } from './engine.js';
+import { readJournal } from './journal.js';
+import type { Seen, Subject } from './situation.js';
+
+export interface Nearest {
+  readonly record: StoredRecord;
+  /** The leaves that differ, likeliest cause first; empty if it is a record of this very key. */
+  readonly differ: readonly Difference[];
+}
+
+/** How many runs back somebody looks for a record of the same step. */
+const RUNS_BACK = 20;
+
+/** The record a person would compare with: of this key, else of who was last at the place, else of the step's last runs. */
+export async function nearestRecord(
+  engine: Engine,
+  { workflow, instance }: Subject,
+  seen: Seen,
+): Promise<Nearest | undefined> {
+  const own = seen.stored.at(-1);
+  if (own) return { record: own, differ: [] };
+  const record = (await recordAtPlaces(engine, seen)) ?? (await recordOfRuns(engine, workflow.name, instance.name));
+  if (!record) return undefined;
+  const before = await componentsOf(engine, record);
+  return { record, differ: before ? differences(before, seen.keyed.components) : [] };
+}
+
+export async function componentsOf(
+  engine: Engine,
+  { components }: StoredRecord,
+): Promise<readonly Component[] | undefined> {
+  if ('here' in components) return components.here;
+  const bytes = await getObject(engine.cache, components.digest);
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as readonly Component[]);
+}
+
+async function recordAtPlaces(engine: Engine, { placeReads }: Seen): Promise<StoredRecord | undefined> {
+  for (const { view } of placeReads.values()) {
+    const last = view.last.state === 'open' ? view.last.before : view.last;
+    if (last?.state !== 'committed') continue;
+    const found = await recordByKey(engine, last.key, last.attempt);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+export async function recordByKey(
+  engine: Engine,
+  key: WorkKey,
+  attempt: number | undefined,
+): Promise<StoredRecord | undefined> {
+  const log = keyLog(engine.cache, key);
+  const { newest, records } = await log.read();
+  if (attempt === undefined || newest?.attempt === attempt) return newest;
+  const entry = records.find((one) => one.attempt === attempt);
+  return entry && log.record(entry);
+}
+
+async function recordOfRuns(engine: Engine, workflow: string, step: string): Promise<StoredRecord | undefined> {
+  const runs: string[] = [];
+  for await (const { key } of engine.cache.store.list(JOURNAL_PREFIX)) runs.push(key.slice(JOURNAL_PREFIX.length));
+  for (const run of runs.sort().reverse().slice(0, RUNS_BACK)) {
+    const journal = await readJournal(engine, run);
+    const used = journal?.workflow === workflow ? journal.steps[step] : undefined;
+    const found = used?.key === undefined ? undefined : await recordByKey(engine, used.key as WorkKey, used.attempt);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** `params.date 2024-01-01 -> 2024-01-02`, as people read it. */
+export function describeDifference({ name, before, after }: Difference): string {
+  if (before === undefined) return `${name} is new: ${short(after)}`;
+  if (after === undefined) return `${name} is gone, it was ${short(before)}`;
+  if (name.startsWith('files.')) return `${name.slice('files.'.length)} has other contents`;
+  if (name.startsWith('upstream.')) return `${name.slice('upstream.'.length)} has other contents upstream`;
+  return `${name} ${short(before)} -> ${short(after)}`;
+}
+
+const SHOWN = 60;
+
+function short(value: Component['value'] | undefined): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}

@@ -1,0 +1,56 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, relative, resolve, sep } from 'node:path';
+import type { Config } from '../core/config.js';
+import { formatLocation, isTree, type Location } from '../core/location.js';
+
+export interface Naming {
+  readonly stores: Config['stores'];
+  readonly folder: string;
+  /** The cache's own folder, where it is one. */
+  readonly cacheFolder?: string;
+}
+
+/**
+ * What a place is called in keys' logs and records, whoever mounts it where: a volume by its claim, a local path relative
+ * to the cache if both are on one file system, else by this machine.
+ */
+export function placeId(location: Location, { stores, folder, cacheFolder }: Naming): string {
+  if (location.kind !== 'file') return formatLocation(location);
+  const slash = isTree(location) ? '/' : '';
+  const path = resolve(folder, location.path);
+  for (const [name, setting] of Object.entries(stores)) {
+    if (setting.kind !== 'mount') continue;
+    const below = relative(setting.mount, path);
+    if (below !== '..' && !below.startsWith(`..${sep}`) && below !== path)
+      return `${name}/${below}${below === '' ? '' : slash}`;
+  }
+  if (cacheFolder !== undefined && deviceOf(path) === deviceOf(cacheFolder))
+    return `cache:${relative(cacheFolder, path)}${slash}`;
+  return `machine:${machine()}:${path}${slash === '/' && path === '/' ? '' : slash}`;
+}
+
+/** Of the nearest folder that is there. */
+function deviceOf(path: string): number | undefined {
+  for (let at = path; ; at = dirname(at)) {
+    const stats = statSync(at, { throwIfNoEntry: false });
+    if (stats) return stats.dev;
+    if (at === dirname(at)) return undefined;
+  }
+}
+
+let known: string | undefined;
+
+function machine(): string {
+  known ??=
+    ['/etc/machine-id', '/var/lib/dbus/machine-id', '/etc/hostname'].map(textOf).find((text) => text !== '') ??
+    'unknown';
+  return known;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

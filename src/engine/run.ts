@@ -1,0 +1,290 @@
+import type { Digest } from '../core/brand.js';
+import { parseLocation } from '../core/location.js';
+import { contentIdentity } from '../core/parts.js';
+import type { Output, Workflow } from '../core/step.js';
+import { doubtOf } from '../look/doubt.js';
+import { hashParts } from '../look/inputs.js';
+import { identitiesOf } from './attempt.js';
+import type { Asked, Engine } from './engine.js';
+import type { Outcome, Summary } from './events.js';
+import { graphOf, type Node, type Selection } from './graph.js';
+import { writeJournal } from './journal.js';
+import { partsAt } from './places.js';
+import type { Seen, Subject } from './situation.js';
+import { recordUsed, work } from './work.js';
+
+export interface RunAsked extends Omit<Asked, 'force'> {
+  readonly selection: Selection;
+  /** Commands at once. */
+  readonly concurrency: number;
+  readonly keepGoing: boolean;
+  readonly materialize: boolean;
+  readonly force: boolean;
+  readonly forceDownstream: boolean;
+}
+
+export interface Ran {
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  readonly summary: Summary;
+}
+
+/** Looks at once: enough to hide the network's delay, few enough to bound memory. */
+const LOOKS = 32;
+
+interface Ended {
+  readonly outcome: Outcome;
+  /** By output name: content identity, or the word for nothing there. */
+  readonly identities: Readonly<Record<string, Digest>>;
+}
+
+/** Runs a workflow: each step once what it reads is there, as many at a time as are allowed. */
+export async function runWorkflow(engine: Engine, workflow: Workflow, asked: RunAsked): Promise<Ran> {
+  const nodes = graphOf(workflow, asked.selection);
+  const run = new Run(engine, workflow, asked, nodes);
+  const begun = engine.monotonic();
+  engine.events({
+    type: 'run-begun',
+    run: asked.run,
+    workflow: workflow.name,
+    steps: nodes.length,
+    cache: engine.cache.uri,
+  });
+  const outcomes = await run.all();
+  const summary = summaryOf(outcomes, Math.round(engine.monotonic() - begun));
+  if (!asked.writeOff)
+    await writeJournal(engine, {
+      run: asked.run,
+      workflow,
+      outcomes,
+      keys: run.keys,
+      named: asked.selection.named ? asked.selection.chosen.map(({ name }) => name) : [],
+    });
+  engine.events({ type: 'run-ended', run: asked.run, summary });
+  return { outcomes, summary };
+}
+
+class Run {
+  readonly keys = new Map<string, { readonly key?: string; readonly attempt?: number }>();
+  readonly #engine: Engine;
+  readonly #workflow: Workflow;
+  readonly #asked: RunAsked;
+  readonly #nodes: readonly Node[];
+  readonly #ended = new Map<Node, Ended>();
+  readonly #ghosts = new Map<Node, Promise<Ended> | undefined>();
+  readonly #forced: ReadonlySet<Node>;
+  readonly #turns: Turns;
+  #stopped = false;
+
+  constructor(engine: Engine, workflow: Workflow, asked: RunAsked, nodes: readonly Node[]) {
+    this.#engine = engine;
+    this.#workflow = workflow;
+    this.#asked = asked;
+    this.#nodes = nodes;
+    this.#turns = new Turns(asked.concurrency);
+    this.#forced = forcedOf(nodes, asked);
+  }
+
+  async all(): Promise<ReadonlyMap<string, Outcome>> {
+    const waits = new Map(this.#nodes.map((node) => [node, node.after.length]));
+    const ready = this.#nodes.filter((node) => node.after.length === 0);
+    const working = new Set<Promise<void>>();
+    let next = 0;
+    while (next < ready.length || working.size > 0) {
+      while (next < ready.length && working.size < LOOKS) {
+        const node = ready[next++]!;
+        const done: Promise<void> = this.#end(node).then((ended) => {
+          this.#ended.set(node, ended);
+          working.delete(done);
+          for (const follower of node.followers) {
+            const left = waits.get(follower)! - 1;
+            waits.set(follower, left);
+            if (left === 0) ready.push(follower);
+          }
+        });
+        working.add(done);
+      }
+      await Promise.race(working);
+    }
+    const outcomes = new Map<string, Outcome>();
+    for (const node of this.#nodes) {
+      const { outcome } = this.#ended.get(node)!;
+      outcomes.set(node.instance.name, outcome);
+    }
+    return outcomes;
+  }
+
+  async #end(node: Node): Promise<Ended> {
+    const { name } = node.instance;
+    const bad = node.after.find((before) => !endedWell(this.#ended.get(before)!.outcome));
+    const why = bad
+      ? `${bad.instance.name} did not end well`
+      : this.#stopped
+        ? 'another step failed'
+        : this.#asked.signal?.aborted
+          ? 'the run was interrupted'
+          : undefined;
+    if (why !== undefined) return this.#tell(name, { outcome: { status: 'not-begun', why }, identities: {} });
+    const needed = this.#asked.materialize || node.named || node.followers.length === 0;
+    const ended = await this.#work(node, needed);
+    if (isGhost(ended.outcome)) this.#ghosts.set(node, undefined);
+    return this.#tell(name, ended);
+  }
+
+  #tell(step: string, ended: Ended): Ended {
+    const { outcome } = ended;
+    if ((outcome.status === 'failed' || outcome.status === 'refused') && !this.#asked.keepGoing) this.#stopped = true;
+    this.#engine.events({ type: 'step-ended', step, outcome });
+    return ended;
+  }
+
+  async #work(node: Node, needed: boolean): Promise<Ended> {
+    const run = this;
+    const subject: Subject = {
+      workflow: this.#workflow,
+      instance: node.instance,
+      get upstream() {
+        return run.#upstreamOf(node);
+      },
+    };
+    const asked: Asked = { ...this.#asked, force: this.#forced.has(node) };
+    const { outcome, seen } = await work(this.#engine, subject, asked, {
+      needed,
+      turn: () => this.#turns.take(),
+      prepare: () => this.#materialiseFor(node),
+    });
+    const attempt =
+      outcome.status === 'ran'
+        ? 'attempt' in outcome.recorded
+          ? outcome.recorded.attempt
+          : undefined
+        : recordUsed(seen)?.attempt;
+    this.keys.set(node.instance.name, {
+      ...(seen.key && { key: seen.key }),
+      ...(attempt === undefined ? {} : { attempt }),
+    });
+    const read = node.followers.some((follower) => follower.consumes.includes(node));
+    return {
+      outcome,
+      identities: read && endedWell(outcome) ? await identitiesAfter(this.#engine, subject, seen, outcome) : {},
+    };
+  }
+
+  /** Outputs that are gone and were not needed so far are made now, for one who must run. */
+  async #materialiseFor(node: Node): Promise<boolean> {
+    let changed = false;
+    for (const before of node.after) {
+      if (!this.#ghosts.has(before)) continue;
+      let making = this.#ghosts.get(before);
+      if (!making) {
+        making = this.#work(before, true);
+        this.#ghosts.set(before, making);
+      }
+      const ended = await making;
+      if (this.#ended.get(before) !== ended) this.#ended.set(before, this.#tell(before.instance.name, ended));
+      if (!endedWell(ended.outcome)) continue;
+      this.#ghosts.delete(before);
+      changed = true;
+    }
+    return changed;
+  }
+
+  #upstreamOf({ consumes, after }: Node): Subject['upstream'] {
+    const identities = new Map<string, Digest>();
+    for (const before of consumes)
+      for (const [output, identity] of Object.entries(this.#ended.get(before)!.identities))
+        identities.set(`${before.instance.name}.${output}`, identity);
+    const inside = new Set(after.map(({ instance }) => instance.step.name));
+    // What is not part of this run (--only) does not run: what lies there is what is read.
+    const outside = this.#workflow.steps
+      .map(({ name }) => name)
+      .filter((name) => !this.#nodes.some(({ instance }) => instance.step.name === name));
+    return { ended: new Set([...inside, ...outside]), identities };
+  }
+}
+
+function endedWell({ status }: Outcome): boolean {
+  return status === 'avoided' || status === 'ran';
+}
+
+function isGhost(outcome: Outcome): boolean {
+  return outcome.status === 'avoided' && outcome.verdict.reason === 'not-needed';
+}
+
+function forcedOf(nodes: readonly Node[], { force, forceDownstream, selection }: RunAsked): ReadonlySet<Node> {
+  const forced = new Set(force || forceDownstream ? nodes.filter((node) => !selection.named || node.named) : []);
+  // Nodes come after what they read: one pass reaches all that is downstream.
+  if (forceDownstream) for (const node of nodes) if (node.after.some((before) => forced.has(before))) forced.add(node);
+  return forced;
+}
+
+const ABSENT = 'absent' as Digest;
+
+/** What consumers read as upstream: the record's identities where a record speaks, else what lies there now. */
+async function identitiesAfter(
+  engine: Engine,
+  subject: Subject,
+  seen: Seen,
+  outcome: Outcome,
+): Promise<Readonly<Record<string, Digest>>> {
+  const recorded =
+    outcome.status === 'ran'
+      ? 'attempt' in outcome.recorded
+        ? outcome.recorded.identities
+        : {}
+      : outcome.status === 'avoided' && ['parts-match', 'digest-matches', 'not-needed'].includes(outcome.verdict.reason)
+        ? identitiesOf(recordUsed(seen)!)
+        : {};
+  const identities: Record<string, Digest> = {};
+  for (const output of subject.instance.resolved.outputs) {
+    if (output.path === undefined) continue;
+    identities[output.name] = recorded[output.name] ?? (await identityAt(engine, subject, output));
+  }
+  return identities;
+}
+
+async function identityAt(engine: Engine, subject: Subject, output: Output): Promise<Digest> {
+  const parts = await partsAt(engine, subject, output, 'none');
+  if (parts?.length === 0) return ABSENT;
+  const place = engine.places.at(parseLocation(output.path ?? ''));
+  const tagged =
+    parts && (await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined).catch(doubtOf));
+  const identity = tagged && Array.isArray(tagged) ? contentIdentity(tagged, engine.cache.hash) : undefined;
+  // Nobody can say what it is: it is like nothing before, so whoever reads it runs.
+  return identity ?? (`unknown-${engine.self.beat}-${engine.monotonic()}` as Digest);
+}
+
+function summaryOf(outcomes: ReadonlyMap<string, Outcome>, durationMs: number): Summary {
+  const all = [...outcomes.values()];
+  const count = (status: Outcome['status']) => all.filter((outcome) => outcome.status === status).length;
+  const savedMs = all.reduce((sum, outcome) => sum + (outcome.status === 'avoided' ? (outcome.savedMs ?? 0) : 0), 0);
+  return {
+    steps: all.length,
+    avoided: count('avoided'),
+    ran: count('ran'),
+    failed: count('failed'),
+    refused: count('refused'),
+    notBegun: count('not-begun'),
+    savedMs,
+    durationMs,
+  };
+}
+
+/** So many at a time, first come, first served. */
+class Turns {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async take(): Promise<() => void> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((go) => this.#waiting.push(go));
+    return () => {
+      const next = this.#waiting.shift();
+      if (next) next();
+      else this.#free += 1;
+    };
+  }
+}

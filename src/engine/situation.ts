@@ -1,0 +1,273 @@
+import type { WorkKey } from '../core/brand.js';
+import { judge, type PathQuestion, questions } from '../core/condition.js';
+import type { KeyState, Situation } from '../core/decide.js';
+import { parseLocation } from '../core/location.js';
+import { compareParts, type Part } from '../core/parts.js';
+import type { OutputSeen } from '../core/prove.js';
+import type { PlaceLog, WorkRecord } from '../core/record.js';
+import type { StepInstance } from '../core/resolve.js';
+import type { Sighting, State } from '../core/sighting.js';
+import type { LogState, StoredOutput, StoredRecord } from '../core/slot.js';
+import type { Output, Workflow } from '../core/step.js';
+import { askOutput, askPresence } from '../look/ask.js';
+import { doubtOf } from '../look/doubt.js';
+import { hashParts } from '../look/inputs.js';
+import { type Keyed, keyOf, type Upstream } from '../look/key-of.js';
+import { getObject, keyLog, placeLog } from './cache.js';
+import type { Asked, Engine } from './engine.js';
+import type { Read } from './lease.js';
+import { placeId } from './place-id.js';
+
+/** What a look at everything that bears on one step found. Reads only. */
+export interface Seen {
+  readonly keyed: Keyed;
+  readonly key?: WorkKey;
+  readonly outputs: readonly OutputSeen[];
+  readonly condition?: Situation['condition'];
+  readonly records: Situation['records'];
+  /** The records of this key that were read, in full, the newest last. */
+  readonly stored: readonly StoredRecord[];
+  readonly keyRead?: Read;
+  /** By output name; a probe has none. */
+  readonly placeReads: ReadonlyMap<string, Read>;
+  /** The log that somebody else holds. */
+  readonly heldBy?: { readonly read: Read; readonly what: string };
+  /** When the look began, by the clock that never goes back. */
+  readonly at: number;
+}
+
+export interface Subject {
+  readonly workflow: Workflow;
+  readonly instance: StepInstance;
+  readonly upstream?: Upstream | undefined;
+}
+
+export async function lookAround(engine: Engine, subject: Subject, asked: Asked): Promise<Seen> {
+  const at = engine.monotonic();
+  const { workflow, instance } = subject;
+  const { outputs, when } = instance.resolved;
+  const condition = when && (await askCondition(engine, when));
+  const bare = { outputs: [], records: [], stored: [], placeReads: new Map(), at };
+  if (condition?.truth === 'false' && !asked.force)
+    return {
+      ...bare,
+      keyed: { key: { state: 'not-cached', why: 'its condition is false' }, components: [] },
+      condition,
+    };
+
+  const keyed = await keyOf(workflow, instance, {
+    places: engine.places,
+    hash: engine.cache.hash,
+    secret: engine.secret,
+    upstream: subject.upstream,
+  });
+  const base = { keyed, at, ...(condition && { condition }) };
+  if (keyed.key.state === 'pending' || keyed.key.state === 'input-missing') return { ...bare, ...base };
+  const key = keyed.key.state === 'known' ? keyed.key.key : undefined;
+  try {
+    return { ...base, ...(key && { key }), ...(await lookAtLogs(engine, subject, key)) };
+  } catch (error) {
+    const doubt = doubtOf(error);
+    const seen = await Promise.all(outputs.map((output) => lookAtOutput(engine, subject, output, key)));
+    return { ...base, ...(key && { key }), outputs: seen, records: { doubt }, stored: [], placeReads: new Map() };
+  }
+}
+
+async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undefined) {
+  const { cache } = engine;
+  const { outputs } = subject.instance.resolved;
+  const places = outputs.filter((output) => output.path !== undefined);
+  // Logs before places: what is committed after this look is seen by the append that then fails.
+  const [keyRead, ...reads] = await Promise.all([
+    key && readLog(keyLog(cache, key)),
+    ...places.map((output) => readLog(placeLog(cache, idOf(engine, output)))),
+  ]);
+  const placeReads = new Map(places.map((output, index) => [output.name, reads[index]!]));
+  const stored = keyRead
+    ? await recordsOf(
+        keyRead,
+        [...placeReads.values()].map(({ view }) => view),
+      )
+    : [];
+  const entries = new Map(keyRead?.view.records.map((entry) => [entry.attempt, entry]));
+  const records: WorkRecord[] = [];
+  for (const record of stored)
+    records.push(await workRecord(engine, record, entries.get(record.attempt)?.tombstoned === true));
+  const seen: OutputSeen[] = [];
+  for (const output of outputs) {
+    const read = placeReads.get(output.name);
+    const found = await lookAtOutput(engine, subject, output, key);
+    const log = output.path === undefined ? probeLog(records) : logOf(read!.view);
+    seen.push({ ...(await settled(engine, subject, output, { ...found, log }, records)) });
+  }
+  const all = [
+    ...(keyRead ? [{ read: keyRead, what: 'the same work' }] : []),
+    ...[...placeReads].map(([name, read]) => ({ read, what: `work at ${name}` })),
+  ];
+  const held = await Promise.all(
+    all.map(async (one) => ((await engine.watch.isHeld(one.read.view)) ? one : undefined)),
+  );
+  const heldBy = held.find((one) => one !== undefined);
+  return { outputs: seen, records, stored, placeReads, ...(keyRead && { keyRead }), ...(heldBy && { heldBy }) };
+}
+
+async function readLog(log: Read['log']): Promise<Read> {
+  return { log, view: await log.read() };
+}
+
+export function idOf(engine: Engine, output: Output): string {
+  return placeId(parseLocation(output.path ?? ''), engine.naming);
+}
+
+/** The newest record comes with the log. Others are read where it alone cannot settle the matter. */
+async function recordsOf({ log, view }: Read, places: readonly LogState[]): Promise<readonly StoredRecord[]> {
+  const { newest, records } = view;
+  if (!newest) return [];
+  const entry = records.at(-1);
+  const enough =
+    entry?.attempt === newest.attempt &&
+    !entry.tombstoned &&
+    places.every(({ last }) => last.state === 'committed' && last.attempt === newest.attempt);
+  if (enough || records.length <= 1) return entry?.attempt === newest.attempt ? [newest] : [];
+  const found = await Promise.all(records.map((one) => (one.attempt === newest.attempt ? newest : log.record(one))));
+  return found.filter((record) => record !== undefined);
+}
+
+/** A parts list that is gone or is not what its digest says leaves an output that nothing can match. */
+async function workRecord(engine: Engine, record: StoredRecord, tombstoned: boolean): Promise<WorkRecord> {
+  const outputs: WorkRecord['outputs'][number][] = [];
+  for (const output of record.outputs) {
+    const parts = await partsIn(engine, output);
+    if (parts) outputs.push({ name: output.name, uri: output.uri, parts, markerSeen: output.markerSeen });
+  }
+  const { key, attempt, producedAt, trackMs } = record;
+  return { key, attempt, producedAt, tombstoned, outputs, ...(trackMs === undefined ? {} : { trackMs }) };
+}
+
+export async function partsIn(engine: Engine, { parts }: StoredOutput): Promise<readonly Part[] | undefined> {
+  if ('here' in parts) return parts.here;
+  const bytes = await getObject(engine.cache, parts.digest);
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as readonly Part[]);
+}
+
+function logOf({ last }: LogState): PlaceLog {
+  switch (last.state) {
+    case 'none':
+    case 'committed':
+      return last;
+    case 'open':
+      return { state: 'open' };
+    default:
+      return last satisfies never;
+  }
+}
+
+/** A probe has no place and so no log: the newest record speaks for it. */
+function probeLog(records: readonly WorkRecord[]): PlaceLog {
+  const newest = records.at(-1);
+  return newest ? { state: 'committed', key: newest.key, attempt: newest.attempt } : { state: 'none' };
+}
+
+async function lookAtOutput(
+  engine: Engine,
+  { workflow, instance }: Subject,
+  output: Output,
+  key: WorkKey | undefined,
+): Promise<OutputSeen> {
+  const policy = workflow.policies[instance.step.policy]!;
+  const found = await askOutput(engine.places, output, { policy, folder: workflow.folder, ...(key && { key }) });
+  const probe = output.probe !== undefined;
+  return {
+    name: output.name,
+    uri: probe ? `probe:${output.name}` : idOf(engine, output),
+    sighting: found.sighting,
+    log: { state: 'none' },
+    ...(found.parts && { parts: found.parts }),
+    ...(probe && { probe }),
+  };
+}
+
+/** Another time or inode is settled by the bytes, where the record knows them; under `digest` everything is read again. */
+async function settled(
+  engine: Engine,
+  { workflow, instance }: Subject,
+  output: Output,
+  seen: OutputSeen,
+  records: readonly WorkRecord[],
+): Promise<OutputSeen> {
+  const { log, parts } = seen;
+  if (!parts || log.state !== 'committed' || output.path === undefined) return seen;
+  const recorded = records
+    .find(({ attempt }) => attempt === log.attempt)
+    ?.outputs.find(({ name }) => name === output.name);
+  if (!recorded) return seen;
+  const deep = workflow.policies[instance.step.policy]!.withRecord === 'digest';
+  const verdict = compareParts(recorded.parts, parts, deep);
+  if (verdict.same || !verdict.changes.every(({ what }) => what === 'unverified')) return seen;
+  const doubtful = new Set(verdict.changes.map(({ path }) => path));
+  const place = engine.places.at(parseLocation(output.path));
+  try {
+    const known = new Set(recorded.parts.filter(({ digest }) => digest !== undefined).map(({ path }) => path));
+    return {
+      ...seen,
+      parts: await hashParts(place, parts, engine.cache.hash, ({ path }) => doubtful.has(path) && known.has(path)),
+    };
+  } catch (error) {
+    const doubt = doubtOf(error);
+    return { ...seen, sighting: { ...seen.sighting, state: 'unknown', why: doubt.message, doubt } };
+  }
+}
+
+const TRUTH: Record<State, 'true' | 'false' | 'unknown'> = {
+  present: 'true',
+  absent: 'false',
+  partial: 'false',
+  outdated: 'false',
+  archived: 'unknown',
+  unverified: 'unknown',
+  unknown: 'unknown',
+};
+
+async function askCondition(
+  engine: Engine,
+  when: Parameters<typeof judge>[0],
+): Promise<NonNullable<Situation['condition']>> {
+  const answers = new Map<PathQuestion, Sighting>();
+  await Promise.all(
+    questions(when).map(async (question) => answers.set(question, await askPresence(engine.places, question))),
+  );
+  const { truth, because } = judge(when, (question) => TRUTH[answers.get(question)!.state]);
+  return { truth, because: because.map((question) => describe(answers.get(question)!)) };
+}
+
+function describe({ uri, state, why }: Sighting): string {
+  return `${uri} is ${state}: ${why}`;
+}
+
+export function situationOf(
+  engine: Engine,
+  { workflow, instance }: Subject,
+  seen: Seen,
+  asked: Asked & { readonly needed: boolean; readonly lease: Situation['lease'] },
+): Situation {
+  const { step } = instance;
+  const { maxAgeMs, maxStalenessMs } = step.memoize;
+  const key: KeyState = seen.keyed.key;
+  return {
+    key,
+    ...(seen.condition && { condition: seen.condition }),
+    outputs: seen.outputs,
+    records: seen.records,
+    lease: asked.lease,
+    control: { force: asked.force, readOff: asked.readOff },
+    needed: asked.needed,
+    policy: workflow.policies[step.policy]!,
+    ...(step.whenUnknown && { whenUnknown: step.whenUnknown }),
+    freshness: {
+      ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
+      ...(maxStalenessMs === undefined ? {} : { maxStalenessMs }),
+      limits: engine.limits,
+    },
+    now: engine.cache.now(),
+  };
+}

@@ -1,0 +1,43 @@
+import type { Holder } from '../core/slot.js';
+import { beatKey, type Cache, readWhole } from './cache.js';
+import { surelyDead } from './holder.js';
+import type { LogView } from './log.js';
+
+export interface WatchOptions {
+  readonly self: Holder;
+  /** No change of a heartbeat for so long, by our own clock, and its holder is taken for dead. */
+  readonly ttlMs: number;
+  /** A clock that never goes back. */
+  readonly monotonic: () => number;
+}
+
+/** What one waiter saw of others' heartbeats. Wall clocks of two machines are never compared. */
+export class Watch {
+  readonly #cache: Cache;
+  readonly #options: WatchOptions;
+  readonly #seen = new Map<string, { readonly beat: string; readonly since: number }>();
+
+  constructor(cache: Cache, options: WatchOptions) {
+    this.#cache = cache;
+    this.#options = options;
+  }
+
+  /** Does somebody else, alive as far as can be told, hold this log? */
+  async isHeld({ held }: LogView): Promise<boolean> {
+    if (!held) return false;
+    if (surelyDead(held.by, this.#options.self)) return false;
+    return !(await this.#silent(held.by));
+  }
+
+  async #silent({ beat }: Holder): Promise<boolean> {
+    const bytes = await readWhole(this.#cache.store, beatKey(beat));
+    const text = bytes ? new TextDecoder().decode(bytes) : 'none';
+    const now = this.#options.monotonic();
+    const known = this.#seen.get(beat);
+    if (known?.beat !== text) {
+      this.#seen.set(beat, { beat: text, since: now });
+      return false;
+    }
+    return now - known.since >= this.#options.ttlMs;
+  }
+}

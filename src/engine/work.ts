@@ -1,0 +1,211 @@
+import { decide, type Situation } from '../core/decide.js';
+import { isStoreError } from '../core/error.js';
+import type { Verdict } from '../core/reason.js';
+import type { StoredRecord } from '../core/slot.js';
+import { attempt } from './attempt.js';
+import type { Asked, Engine } from './engine.js';
+import type { Outcome } from './events.js';
+import { Lease } from './lease.js';
+import { lookAround, type Seen, type Subject, situationOf } from './situation.js';
+
+/** A look that is older is no ground for acting. */
+const FRESH_MS = 30_000;
+const POLL_MS = { least: 100, most: 2000 } as const;
+
+export interface Wanted {
+  /** False lets outputs that are gone stay gone while nobody who would read them runs. */
+  readonly needed: boolean;
+  /** Called when the step is about to run, with its turn to wait for. Its result is called when the step ended. */
+  readonly turn: () => Promise<() => void>;
+  /** Called once the step must run, before it does: what it reads must be there. True: something changed, decide again. */
+  readonly prepare: () => Promise<boolean>;
+}
+
+export interface Worked {
+  readonly outcome: Outcome;
+  readonly seen: Seen;
+}
+
+/** Look, decide, act: until the step is done, avoided or refused. */
+export async function work(engine: Engine, subject: Subject, asked: Asked, wanted: Wanted): Promise<Worked> {
+  const { instance } = subject;
+  const waiting = new Waiting(engine, asked.waitMs ?? instance.step.memoize.waitMs);
+  for (;;) {
+    const seen = await lookAround(engine, subject, asked);
+    const lease = seen.heldBy
+      ? waiting.isOver()
+        ? 'given-up'
+        : 'held'
+      : waiting.failures(seen) >= instance.step.memoize.attempts
+        ? 'failed-elsewhere'
+        : 'free';
+    const verdict = verdictOf(engine, subject, seen, { ...asked, needed: wanted.needed, lease });
+    const say = () =>
+      engine.events({ type: 'step-decided', step: instance.name, verdict, ...(seen.key && { key: seen.key }) });
+    if (asked.signal?.aborted) return { seen, outcome: { status: 'not-begun', why: 'the run was interrupted' } };
+    switch (verdict.action) {
+      case 'skip':
+        say();
+        return { seen, outcome: { status: 'avoided', verdict, ...savingOf(seen) } };
+      case 'refuse':
+        // What it reads may be gone because nobody needed it so far.
+        if (verdict.reason === 'input-missing' && (await wanted.prepare())) continue;
+        say();
+        return { seen, outcome: { status: 'refused', verdict } };
+      case 'wait':
+        if (!seen.heldBy) throw new Error(`internal: ${instance.name} is ${verdict.reason} and is worked on`);
+        waiting.sawHolder(seen);
+        if (waiting.isFirst())
+          engine.events({
+            type: 'step-waiting',
+            step: instance.name,
+            for: `${seen.heldBy.what}, held by ${describeHolder(seen)}`,
+          });
+        await waiting.pause();
+        continue;
+      case 'restore':
+      case 'run': {
+        if (await wanted.prepare()) continue;
+        const over = await wanted.turn();
+        try {
+          if (engine.monotonic() - seen.at > FRESH_MS) continue;
+          const outcome = await act(engine, subject, seen, asked, verdict, say);
+          if (outcome) return { seen, outcome };
+        } finally {
+          over();
+        }
+        continue;
+      }
+      default:
+        return verdict.action satisfies never;
+    }
+  }
+}
+
+export function verdictOf(
+  engine: Engine,
+  subject: Subject,
+  seen: Seen,
+  asked: Asked & { readonly needed: boolean; readonly lease: Situation['lease'] },
+): Verdict {
+  return decide(situationOf(engine, subject, seen, asked));
+}
+
+/** Undefined: somebody was faster, so everything is to be looked at again. */
+async function act(
+  engine: Engine,
+  subject: Subject,
+  seen: Seen,
+  asked: Asked,
+  verdict: Verdict,
+  say: () => void,
+): Promise<Outcome | undefined> {
+  const reads = [...(seen.keyRead ? [seen.keyRead] : []), ...seen.placeReads.values()];
+  let lease: Lease | undefined;
+  if (!asked.writeOff && reads.length > 0) {
+    try {
+      await engine.heart.start();
+      lease = await Lease.take(reads, engine.self);
+      if (!lease) return undefined;
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      // The place cannot be latched, so nobody can say that nobody else is at it.
+      const because = [...verdict.because, { about: 'cache', fact: error.message }];
+      if ((subject.instance.step.whenUnknown ?? 'run') === 'refuse')
+        return { status: 'refused', verdict: { action: 'refuse', reason: 'cache-unknown', because } };
+      engine.events({
+        type: 'step-warned',
+        step: subject.instance.name,
+        warning: `the cache cannot be written (${error.message}): it runs without a lease and leaves no record`,
+      });
+    }
+  }
+  say();
+  let committed = false;
+  try {
+    const ended = await attempt(engine, subject, seen, lease ? asked : { ...asked, writeOff: true }, lease);
+    if (!ended.ok) {
+      const { ok: _, ...facts } = ended;
+      return { status: 'failed', verdict, ...facts };
+    }
+    committed = 'attempt' in ended.recorded;
+    const { ok: _, ...facts } = ended;
+    return { status: 'ran', verdict, ...facts };
+  } finally {
+    // A release that fails costs the next one a wait until our heartbeat stops, no more.
+    await lease?.release({ untouched: false }).catch((error: unknown) => {
+      if (!isStoreError(error)) throw error;
+      if (!committed)
+        engine.events({
+          type: 'step-warned',
+          step: subject.instance.name,
+          warning: `the lease could not be released: ${error.message}`,
+        });
+    });
+  }
+}
+
+function describeHolder({ heldBy }: Seen): string {
+  const held = heldBy?.read.view.held;
+  return held ? `process ${held.by.pid} on ${held.by.host} since ${new Date(held.at).toISOString()}` : 'nobody';
+}
+
+/** What the record says the run took: so much time was not spent again. */
+function savingOf({ stored, outputs, key }: Seen): { readonly savedMs?: number; readonly value?: string } {
+  const record = recordUsed({ stored, outputs, key });
+  if (!record) return {};
+  return { savedMs: record.durationMs, ...(record.value === undefined ? {} : { value: record.value }) };
+}
+
+/** The record that speaks for what is at the places: the one their logs name, else the newest. */
+export function recordUsed({
+  stored,
+  outputs,
+  key,
+}: Pick<Seen, 'stored' | 'outputs'> & { readonly key?: Seen['key'] | undefined }): StoredRecord | undefined {
+  const named = outputs.flatMap(({ log }) => (log.state === 'committed' && log.key === key ? [log.attempt] : []));
+  return stored.find(({ attempt }) => named.includes(attempt)) ?? stored.at(-1);
+}
+
+/** One step's patience with others, and what it saw of them meanwhile. */
+class Waiting {
+  readonly #engine: Engine;
+  readonly #limitMs: number;
+  #begun: number | undefined;
+  #rounds = 0;
+  #pauseMs: number = POLL_MS.least;
+  readonly #holders = new Set<number>();
+
+  constructor(engine: Engine, limitMs: number) {
+    this.#engine = engine;
+    this.#limitMs = limitMs;
+  }
+
+  isOver(): boolean {
+    return (
+      this.#limitMs === 0 || (this.#begun !== undefined && this.#engine.monotonic() - this.#begun >= this.#limitMs)
+    );
+  }
+
+  isFirst(): boolean {
+    return this.#rounds === 0;
+  }
+
+  sawHolder({ keyRead }: Seen): void {
+    if (keyRead?.view.held) this.#holders.add(keyRead.view.held.attempt);
+  }
+
+  /** Those it waited for and who left no record. */
+  failures({ keyRead }: Seen): number {
+    const attempts = new Set(keyRead?.view.records.map(({ attempt }) => attempt));
+    return [...this.#holders].filter((holder) => !attempts.has(holder)).length;
+  }
+
+  async pause(): Promise<void> {
+    this.#begun ??= this.#engine.monotonic();
+    this.#rounds += 1;
+    const left = this.#limitMs - (this.#engine.monotonic() - this.#begun);
+    await this.#engine.sleep(Math.max(1, Math.min(this.#pauseMs, left)));
+    this.#pauseMs = Math.min(POLL_MS.most, this.#pauseMs * 1.5);
+  }
+}
