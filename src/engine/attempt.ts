@@ -53,7 +53,7 @@ const AUTO_HASH_BYTES = 10 * 2 ** 30;
 const RETRY_BASE_MS = 1000;
 const RETRY_CAP_MS = 60_000;
 
-interface Made {
+export interface Made {
   readonly own: OwnOutput;
   readonly parts: readonly Part[];
   readonly markerSeen: boolean;

@@ -1,16 +1,11 @@
 import type { Digest } from '../core/brand.js';
-import { parseLocation } from '../core/location.js';
-import { contentIdentity } from '../core/parts.js';
-import type { Output, Workflow } from '../core/step.js';
-import { doubtOf } from '../look/doubt.js';
-import { hashParts } from '../look/inputs.js';
-import { identitiesOf } from './attempt.js';
+import type { Workflow } from '../core/step.js';
 import type { Asked, Engine } from './engine.js';
 import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';
 import { writeJournal } from './journal.js';
-import { partsAt } from './places.js';
-import type { Seen, Subject } from './situation.js';
+import type { Subject } from './situation.js';
+import { identitiesAfter } from './upstream.js';
 import { recordUsed, work } from './work.js';
 
 export interface RunAsked extends Omit<Asked, 'force'> {
@@ -215,42 +210,6 @@ function forcedOf(nodes: readonly Node[], { force, forceDownstream, selection }:
   // Nodes come after what they read: one pass reaches all that is downstream.
   if (forceDownstream) for (const node of nodes) if (node.after.some((before) => forced.has(before))) forced.add(node);
   return forced;
-}
-
-const ABSENT = 'absent' as Digest;
-
-/** What consumers read as upstream: the record's identities where a record speaks, else what lies there now. */
-async function identitiesAfter(
-  engine: Engine,
-  subject: Subject,
-  seen: Seen,
-  outcome: Outcome,
-): Promise<Readonly<Record<string, Digest>>> {
-  const recorded =
-    outcome.status === 'ran'
-      ? 'attempt' in outcome.recorded
-        ? outcome.recorded.identities
-        : {}
-      : outcome.status === 'avoided' && ['parts-match', 'digest-matches', 'not-needed'].includes(outcome.verdict.reason)
-        ? identitiesOf(recordUsed(seen)!)
-        : {};
-  const identities: Record<string, Digest> = {};
-  for (const output of subject.instance.resolved.outputs) {
-    if (output.path === undefined) continue;
-    identities[output.name] = recorded[output.name] ?? (await identityAt(engine, subject, output));
-  }
-  return identities;
-}
-
-async function identityAt(engine: Engine, subject: Subject, output: Output): Promise<Digest> {
-  const parts = await partsAt(engine, subject, output, 'none');
-  if (parts?.length === 0) return ABSENT;
-  const place = engine.places.at(parseLocation(output.path ?? ''));
-  const tagged =
-    parts && (await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined).catch(doubtOf));
-  const identity = tagged && Array.isArray(tagged) ? contentIdentity(tagged, engine.cache.hash) : undefined;
-  // Nobody can say what it is: it is like nothing before, so whoever reads it runs.
-  return identity ?? (`unknown-${engine.self.beat}-${engine.monotonic()}` as Digest);
 }
 
 function summaryOf(outcomes: ReadonlyMap<string, Outcome>, durationMs: number): Summary {

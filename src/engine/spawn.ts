@@ -30,7 +30,8 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
       cwd: folder,
       env: env as NodeJS.ProcessEnv,
       detached: true,
-      stdio: inherit ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
+      // A terminal sends its words to the foreground group only: a child that read it from its own group would be stopped.
+      stdio: inherit ? [process.stdin.isTTY ? 'ignore' : 'inherit', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     });
     let why: Ended['why'];
     let grace: NodeJS.Timeout | undefined;

@@ -1,0 +1,45 @@
+import { existsSync, statSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { UsageError } from './command.js';
+
+/** More than this is hardly meant as the input of one command. */
+const MAX_FILES = 10_000;
+
+/** Words of a command, and the parts behind `=` of them, that name files or folders outside its outputs. */
+export async function inputsOfWords(
+  argv: readonly string[],
+  { folder, outputs }: { readonly folder: string; readonly outputs: readonly string[] },
+): Promise<readonly string[]> {
+  const own = outputs.filter((path) => !path.includes('://')).map((path) => resolve(folder, path));
+  const found = new Set<string>();
+  for (const word of argv) {
+    for (const name of [word, word.slice(word.indexOf('=') + 1)]) {
+      if (name === '' || name.includes('\0') || name.includes('://') || !existsSync(resolve(folder, name))) continue;
+      const path = resolve(folder, name);
+      if (own.some((output) => path === output || path.startsWith(`${output}/`) || output.startsWith(`${path}/`)))
+        continue;
+      found.add(path);
+    }
+  }
+  const files = await Promise.all([...found].map((path) => filesOf(path, folder)));
+  const all = [...new Set(files.flat())];
+  if (all.length > MAX_FILES)
+    throw new UsageError(
+      `the command's words name ${all.length} files: more than ${MAX_FILES} are not hashed unasked`,
+      'name what it reads with --input, or give --key or --no-inputs',
+    );
+  return all;
+}
+
+async function filesOf(path: string, folder: string): Promise<readonly string[]> {
+  const name = relative(folder, path) || '.';
+  if (!statSync(path).isDirectory()) return [escaped(name)];
+  const { default: fastGlob } = await import('fast-glob');
+  const below = await fastGlob.glob('**', { cwd: path, dot: true, onlyFiles: true });
+  return below.map((file) => escaped(name === '.' ? file : `${name}/${file}`));
+}
+
+/** File names are no patterns. */
+function escaped(name: string): string {
+  return name.replace(/[\\*?[\]{}()!+@|]/g, '\\$&');
+}

@@ -1,0 +1,65 @@
+import type { Digest } from '../core/brand.js';
+import { isStoreError } from '../core/error.js';
+import { parseLocation } from '../core/location.js';
+import { contentIdentity } from '../core/parts.js';
+import type { Output, Workflow } from '../core/step.js';
+import { hashParts } from '../look/inputs.js';
+import type { Upstream } from '../look/key-of.js';
+import { identitiesOf } from './attempt.js';
+import type { Engine } from './engine.js';
+import type { Outcome } from './events.js';
+import type { Node } from './graph.js';
+import { partsAt } from './places.js';
+import type { Seen, Subject } from './situation.js';
+import { recordUsed } from './work.js';
+
+const ABSENT = 'absent' as Digest;
+
+/** What consumers read as upstream: the record's identities where a record speaks, else what lies there now. */
+export async function identitiesAfter(
+  engine: Engine,
+  subject: Subject,
+  seen: Seen,
+  outcome: Outcome,
+): Promise<Readonly<Record<string, Digest>>> {
+  const recorded =
+    outcome.status === 'ran'
+      ? 'attempt' in outcome.recorded
+        ? outcome.recorded.identities
+        : {}
+      : outcome.status === 'avoided' && ['parts-match', 'digest-matches', 'not-needed'].includes(outcome.verdict.reason)
+        ? identitiesOf(recordUsed(seen)!)
+        : {};
+  const identities: Record<string, Digest> = {};
+  for (const output of subject.instance.resolved.outputs) {
+    if (output.path === undefined) continue;
+    identities[output.name] = recorded[output.name] ?? (await identityAt(engine, subject, output));
+  }
+  return identities;
+}
+
+async function identityAt(engine: Engine, subject: Subject, output: Output): Promise<Digest> {
+  const parts = await partsAt(engine, subject, output, 'none');
+  if (parts?.length === 0) return ABSENT;
+  // Nobody can say what it is: it is like nothing before, so whoever reads it runs.
+  const unlike = () => `unknown-${engine.self.beat}-${engine.monotonic()}` as Digest;
+  if (!parts) return unlike();
+  try {
+    const place = engine.places.at(parseLocation(output.path ?? ''));
+    const tagged = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
+    return contentIdentity(tagged, engine.cache.hash) ?? unlike();
+  } catch (error) {
+    if (isStoreError(error)) return unlike();
+    throw error;
+  }
+}
+
+/** What a step would read if nothing ran any more: what lies there now. */
+export async function upstreamHere(engine: Engine, workflow: Workflow, { consumes }: Node): Promise<Upstream> {
+  const identities = new Map<string, Digest>();
+  for (const { instance } of consumes)
+    for (const output of instance.resolved.outputs)
+      if (output.path !== undefined)
+        identities.set(`${instance.name}.${output.name}`, await identityAt(engine, { workflow, instance }, output));
+  return { ended: new Set(workflow.steps.map(({ name }) => name)), identities };
+}
