@@ -1,21 +1,25 @@
 import { constants } from 'node:buffer';
 import { statfsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../core/error.js';
-import { orAborted } from '../store/deadline.js';
+import { sleep } from '../store/backoff.js';
+import { orAborted, within } from '../store/deadline.js';
 import type { CallOptions, Head, ListOptions, Store, StoreTraits } from '../store/store.js';
 import { readFile } from './fs/body.js';
 import { asyncCalls, type FileCalls, isErrno, syncCalls } from './fs/calls.js';
 import { Disk, headOf } from './fs/disk.js';
 import { translate } from './fs/errors.js';
-import { type FileSystem, fileSystemOf } from './fs/file-system.js';
+import { type FileSystem, fileSystemNamed, fileSystemOf } from './fs/file-system.js';
+import { foldersIn } from './fs/folders.js';
+import { lodging } from './fs/mount-root.js';
+import { MountTable, mountTable } from './fs/mount-table.js';
 import { checkKey, checkPrefix } from './fs/names.js';
 import { NoHardLinks, putFile, removeFile } from './fs/put.js';
 import { walk } from './fs/walk.js';
 
-export interface FsOptions {
+interface FsOptions {
   /** Keys are paths below it. Its file system decides how everything in it is treated: give each mount its own store. */
   readonly root: string;
   readonly name?: string;
@@ -24,8 +28,10 @@ export interface FsOptions {
 }
 
 /** The kernel, as far as a test wants another one. */
-export interface FsSystem {
+interface FsSystem {
   readonly statfs?: (path: string) => number;
+  /** What /proc/self/mountinfo says. */
+  readonly mounts?: string;
   readonly calls?: Partial<FileCalls>;
 }
 
@@ -43,7 +49,7 @@ const WIDTH = 64;
 export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   const root = resolve(options.root);
   const name = options.name ?? root;
-  const kind = fileSystemBelow(root, system.statfs ?? ((path) => statfsSync(path).type));
+  const kind = fileSystemBelow(root, system);
   const { remote, hardLinks } = kind;
   const slow = { ...asyncCalls, ...system.calls };
   const quick = remote ? slow : { ...syncCalls, ...system.calls };
@@ -70,9 +76,14 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     call?.signal?.throwIfAborted();
   }
 
-  async function run<T>(key: string, call: CallOptions | undefined, work: () => Promise<T>): Promise<T> {
+  async function run<T>(
+    key: string,
+    call: CallOptions | undefined,
+    work: () => Promise<T>,
+    checkName = checkKey,
+  ): Promise<T> {
     check(call);
-    checkKey(name, key);
+    checkName(name, key);
     await breathe();
     try {
       return await (remote ? orAborted(work(), call?.signal) : work());
@@ -81,14 +92,9 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     }
   }
 
-  async function folders(tree: string, call?: CallOptions) {
-    check(call);
-    checkPrefix(name, tree);
-    try {
-      return await foldersIn(join(root, tree));
-    } catch (error) {
-      throw translate(error, { store: name, key: tree, remote });
-    }
+  function folders(tree: string, call?: CallOptions) {
+    const path = tree === '' ? root : disk.path(tree.replace(/\/$/, ''));
+    return run(tree, call, () => foldersIn(disk, path, { width: WIDTH, check: () => check(call) }), checkPrefix);
   }
 
   return {
@@ -97,7 +103,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
       return traits;
     },
     abilities: {
-      describe: async () => describe(root, kind),
+      describe: (call) => describe(root, kind, call),
       folders: { folders },
     },
 
@@ -158,44 +164,41 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
 }
 
 /** Asked of the nearest folder that exists: the root may still have to be made. */
-function fileSystemBelow(root: string, statfs: (path: string) => number): FileSystem {
+function fileSystemBelow(root: string, { statfs = (path) => statfsSync(path).type, mounts }: FsSystem): FileSystem {
+  const { mayBlock } = lodging(root, mounts === undefined ? mountTable() : new MountTable(mounts));
+  if (mayBlock !== undefined) return fileSystemNamed(mayBlock.type);
   for (let path = root; ; path = dirname(path)) {
     try {
       return fileSystemOf(statfs(path));
     } catch (error) {
-      // A mount whose server is away answers nothing at all: the slow and careful way is right for it.
+      // What cannot be asked about: the slow and careful way is right for it.
       if (!isErrno(error) || (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') || path === dirname(path))
         return { name: 'unknown', remote: true, hardLinks: false };
     }
   }
 }
 
+/** Longer than any file system takes that answers at all. */
+const DESCRIBE_MS = 5_000;
+
 /** Says what it can: a mount that is not there is the look's business to report. */
-function describe(root: string, kind: FileSystem): readonly (readonly [string, string])[] {
+async function describe(
+  root: string,
+  kind: FileSystem,
+  call: CallOptions = {},
+): Promise<readonly (readonly [string, string])[]> {
   const facts: (readonly [string, string])[] = [
     ['file system', `${kind.name}, at ${root}`],
     ['asked', kind.remote ? 'many at once: every look is a round trip' : 'one by one: looks are quick here'],
   ];
+  const silent = new Error(`it does not answer within ${DESCRIBE_MS / 1000} s`);
   try {
-    const { bavail, bsize } = statfsSync(root);
+    const limit = { ms: DESCRIBE_MS, sleep, signal: call.signal, late: () => silent };
+    const { bavail, bsize } = await within(() => statfs(root), limit);
     facts.push(['free', `${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB`]);
   } catch (error) {
-    if (!isErrno(error)) throw error;
+    if (error === silent) facts.push(['free', silent.message]);
+    else if (!isErrno(error)) throw error;
   }
   return facts;
-}
-
-async function foldersIn(path: string): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]> {
-  const found: { name: string; modifiedAt: number }[] = [];
-  for (const entry of await readdir(path, { withFileTypes: true }).catch(orNone)) {
-    if (!entry.isDirectory()) continue;
-    const facts = await stat(join(path, entry.name)).catch(orNone);
-    if (!Array.isArray(facts)) found.push({ name: entry.name, modifiedAt: facts.mtimeMs });
-  }
-  return found;
-}
-
-function orNone(error: unknown): [] {
-  if (isErrno(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return [];
-  throw error;
 }

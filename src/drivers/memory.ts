@@ -2,7 +2,7 @@ import { StoreError } from '../core/error.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { CallOptions, Head, ListOptions, ReadOptions, Store, StoreTraits } from '../store/store.js';
 
-export interface MemoryOptions {
+interface MemoryOptions {
   readonly name?: string;
   readonly now?: () => number;
   readonly maxValueBytes?: number;

@@ -1,7 +1,7 @@
 /** Rejects with the signal's reason when that comes first. */
 export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
 
-export interface Backoff {
+interface Backoff {
   readonly baseMs: number;
   readonly capMs: number;
   readonly random: () => number;

@@ -1,6 +1,6 @@
 import type { Sleep } from './backoff.js';
 
-export interface Limit {
+interface Limit {
   readonly ms: number;
   readonly sleep: Sleep;
   /** The caller's own. */
@@ -42,7 +42,7 @@ export async function within<T>(
   }
 }
 
-/** For work that cannot be stopped: the caller goes on, the work ends when it ends. */
+/** For work that no signal reaches, or that is shared and not ours to stop: the caller goes on, the work ends when it ends. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   return new Promise((resolve, reject) => {

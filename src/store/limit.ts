@@ -2,7 +2,7 @@ import { forward } from './forward.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
 
-export interface LimitOptions {
+interface LimitOptions {
   readonly concurrency: number;
 }
 
@@ -24,7 +24,7 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
     );
   }
 
-  return forward(store, {
+  const calls: Parameters<typeof forward>[1] = {
     head: (key, options) => places.hold(() => store.head(key, options), options?.signal),
     async read(key, options) {
       const found = await places.hold(() => store.read(key, options), options?.signal);
@@ -33,6 +33,16 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
     list: (prefix, options) => paced(store.list(prefix, options), options?.signal),
     write: (key, body, options) => places.hold(() => store.write(key, body, options), options?.signal),
     remove: (key, options) => places.hold(() => store.remove(key, options), options?.signal),
+  };
+  return forward(store, calls, {
+    uploads: (inner) => ({
+      openUploads: (prefix, options) => paced(inner.openUploads(prefix, options), options?.signal),
+    }),
+    folders: (inner) => ({
+      folders: (tree, options) => places.hold(() => inner.folders(tree, options), options?.signal),
+    }),
+    describe: (inner) => (options) => places.hold(() => inner(options), options?.signal),
+    clock: (inner) => (options) => places.hold(() => inner(options), options?.signal),
   });
 }
 

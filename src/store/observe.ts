@@ -3,12 +3,12 @@ import { forward } from './forward.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
 
-export const VERBS = ['head', 'read', 'list', 'write', 'remove'] as const;
-export type Verb = (typeof VERBS)[number];
+const VERBS = ['head', 'read', 'list', 'write', 'remove', 'uploads', 'folders', 'clock'] as const;
+type Verb = (typeof VERBS)[number];
 
 export interface Call {
   readonly verb: Verb;
-  /** The key, or a listing's prefix. */
+  /** The key, or a listing's prefix; of the clock nothing. */
   readonly key: string;
   /** The time spent waiting for the store; what a reader did between two pieces is not in it. */
   readonly ms: number;
@@ -20,7 +20,7 @@ export interface Call {
   readonly error?: string;
 }
 
-export interface CountsSnapshot {
+interface CountsSnapshot {
   readonly calls: Readonly<Record<Verb, number>>;
   readonly ms: Readonly<Record<Verb, number>>;
   readonly bytesIn: number;
@@ -59,7 +59,7 @@ export class StoreCounts {
   }
 }
 
-export interface ObserveOptions {
+interface ObserveOptions {
   readonly counts?: StoreCounts;
   /** Told when a call has ended: a listing or a body when its reader is done with it. */
   readonly onCall?: (call: Call) => void;
@@ -131,7 +131,7 @@ export function observed(store: Store, options: ObserveOptions): Store {
     );
   }
 
-  return forward(store, {
+  const calls: Parameters<typeof forward>[1] = {
     head: (key, call) => single('head', key, 0, () => store.head(key, call)),
     async read(key, call) {
       const watch = new Watch('read', key);
@@ -158,6 +158,30 @@ export function observed(store: Store, options: ObserveOptions): Store {
     },
     write: (key, body, call) => single('write', key, body.byteLength, () => store.write(key, body, call)),
     remove: (key, call) => single('remove', key, 0, () => store.remove(key, call)),
+  };
+  // What a store tells of itself without being asked over the wire (`describe`) is no call.
+  return forward(store, calls, {
+    uploads: (inner) => ({
+      openUploads(prefix, call) {
+        const watch = new Watch('uploads', prefix);
+        return watched(inner.openUploads(prefix, call), watch, () => {
+          watch.items += 1;
+        });
+      },
+    }),
+    folders: (inner) => ({
+      async folders(tree, call) {
+        const watch = new Watch('folders', tree);
+        try {
+          const found = await watch.timed(() => inner.folders(tree, call));
+          watch.items = found.length;
+          return found;
+        } finally {
+          watch.done();
+        }
+      },
+    }),
+    clock: (inner) => (call) => single('clock', '', 0, () => inner(call)),
   });
 }
 
@@ -167,5 +191,5 @@ function nameOf(error: unknown): string {
 }
 
 function zeros(): Record<Verb, number> {
-  return { head: 0, read: 0, list: 0, write: 0, remove: 0 };
+  return Object.fromEntries(VERBS.map((verb) => [verb, 0])) as Record<Verb, number>;
 }

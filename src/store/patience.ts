@@ -1,23 +1,14 @@
 import { isStoreError, StoreError } from '../core/error.js';
-import { pauseAfter, type Sleep, sleep } from './backoff.js';
+import { pauseAfter, type Sleep } from './backoff.js';
 import { within } from './deadline.js';
 import { type BudgetOptions, RetryBudget } from './retry-budget.js';
+import { type Waits, withDefaults } from './waits.js';
 
-export interface RetryOptions {
+export interface RetryOptions extends Waits {
   /** Tries in all, the first included. */
   readonly attempts?: number;
-  readonly baseMs?: number;
-  readonly capMs?: number;
-  /** A call ends by then, answered or not; of a listing or a body, each wait for the next piece. */
-  readonly deadlineMs?: number;
-  /** One attempt's share of that: a single lost answer then costs no more than this. */
-  readonly attemptMs?: number;
   /** Shared by all calls of this store. */
   readonly budget?: BudgetOptions;
-  readonly sleep?: Sleep;
-  readonly random?: () => number;
-  /** A clock that never goes back. */
-  readonly now?: () => number;
 }
 
 export interface Task {
@@ -35,28 +26,24 @@ const STALE_TRIES = 3;
 
 /** How long and how often one store is tried. */
 export class Patience {
-  readonly deadlineMs: number;
-  readonly sleep: Sleep;
   readonly #name: string;
   readonly #attempts: number;
-  readonly #attemptMs: number;
-  readonly #backoff: { readonly baseMs: number; readonly capMs: number; readonly random: () => number };
-  readonly #now: () => number;
+  readonly #waits: Required<Waits>;
   readonly #budget: RetryBudget;
 
   constructor(name: string, options: RetryOptions) {
     this.#name = name;
     this.#attempts = options.attempts ?? 5;
-    this.deadlineMs = options.deadlineMs ?? 60_000;
-    this.#attemptMs = options.attemptMs ?? this.deadlineMs;
-    this.#backoff = {
-      baseMs: options.baseMs ?? 100,
-      capMs: options.capMs ?? 5_000,
-      random: options.random ?? Math.random,
-    };
-    this.sleep = options.sleep ?? sleep;
-    this.#now = options.now ?? (() => performance.now());
-    this.#budget = new RetryBudget(options.budget ?? { capacity: 200, perSecond: 20 }, this.#now);
+    this.#waits = withDefaults(options, { attemptMs: (deadlineMs) => deadlineMs, baseMs: 100, capMs: 5_000 });
+    this.#budget = new RetryBudget(options.budget ?? { capacity: 200, perSecond: 20 }, this.#waits.now);
+  }
+
+  get deadlineMs(): number {
+    return this.#waits.deadlineMs;
+  }
+
+  get sleep(): Sleep {
+    return this.#waits.sleep;
   }
 
   async call<T>(
@@ -64,26 +51,27 @@ export class Patience {
     run: (signal: AbortSignal) => Promise<T>,
     controller: () => AbortController = () => new AbortController(),
   ): Promise<T> {
-    const until = this.#now() + this.deadlineMs;
+    const { attemptMs, deadlineMs, now, sleep } = this.#waits;
+    const until = now() + deadlineMs;
     let unclear = false;
     for (let failures = 1; ; failures++) {
-      const ms = Math.min(this.#attemptMs, until - this.#now());
+      const ms = Math.min(attemptMs, until - now());
       try {
-        const limit = { ms, sleep: this.sleep, signal: task.signal, late: () => this.#late(task, ms) };
+        const limit = { ms, sleep, signal: task.signal, late: () => this.#late(task, ms) };
         return await within(run, limit, controller());
       } catch (error) {
         unclear ||= isStoreError(error) && error.facts.unclear === true;
-        const pause = pauseAfter(failures, this.#backoff);
+        const pause = pauseAfter(failures, this.#waits);
         const another =
           !task.signal?.aborted &&
           isStoreError(error) &&
           error.facts.retryable === true &&
           (task.mayRepeat?.() ?? true) &&
           failures < (error.facts.status === 'ESTALE' ? Math.min(STALE_TRIES, this.#attempts) : this.#attempts) &&
-          this.#now() + pause < until &&
+          now() + pause < until &&
           this.#budget.take();
         if (!another) throw unclear ? stillUnclear(error) : error;
-        await this.sleep(pause, task.signal);
+        await sleep(pause, task.signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { StoreError } from '../core/error.js';
 import { forward } from './forward.js';
-import type { Abilities, Head, ListOptions, Store } from './store.js';
+import type { Head, ListOptions, Store } from './store.js';
 import { mapStream } from './stream.js';
 
 /** The keys that begin with `prefix`, named by what follows it. A prefix that is meant as a folder ends in `/`. */
@@ -20,7 +20,7 @@ export function prefixed(store: Store, prefix: string): Store {
   const named = <T extends { readonly key: string }>(item: T): T | undefined =>
     item.key.length === prefix.length ? undefined : relative(item);
 
-  const inner = forward(store, {
+  const calls: Parameters<typeof forward>[1] = {
     name,
     async head(key, options) {
       const head = await store.head(full(key), options);
@@ -33,19 +33,25 @@ export function prefixed(store: Store, prefix: string): Store {
     list: (below, options) => mapStream<Head, Head>(store.list(prefix + below, moved(prefix, options)), named),
     write: async (key, body, options) => store.write(full(key), body, options),
     remove: async (key, options) => store.remove(full(key), options),
-  });
-  return Object.defineProperty(inner, 'abilities', {
-    enumerable: true,
-    get: (): Abilities => {
-      const { uploads, ...others } = store.abilities;
-      if (uploads === undefined) return others;
-      return {
-        ...others,
-        uploads: {
-          openUploads: (below, options) => mapStream(uploads.openUploads(prefix + below, options), named),
-        },
-      };
-    },
+  };
+  return forward(store, calls, {
+    uploads: (inner) => ({
+      openUploads: (below, options) => mapStream(inner.openUploads(prefix + below, options), named),
+    }),
+    folders: (inner) => ({
+      async folders(tree, options) {
+        if (tree !== '') return inner.folders(prefix + tree, options);
+        // A prefix need not end with a folder: what follows it in `dir/ab` are the folders of `dir/` that begin with "ab".
+        const cut = prefix.lastIndexOf('/') + 1;
+        const begin = prefix.slice(cut);
+        const found = await inner.folders(prefix.slice(0, cut), options);
+        return found.flatMap((folder) =>
+          folder.name.startsWith(begin) && folder.name !== begin
+            ? [{ ...folder, name: folder.name.slice(begin.length) }]
+            : [],
+        );
+      },
+    }),
   });
 }
 

@@ -5,7 +5,7 @@ import { checkClock, checkListing, checkOverwrite, checkRace, checkReadBack, che
 import type { Store } from './store.js';
 import { joinKey } from './store-key.js';
 
-export interface ProbeOptions {
+interface ProbeOptions {
   /** Empty or ending in `/`. Everything the probe writes lies below it, under a fresh random name. */
   readonly prefix: string;
   readonly rounds?: number;
@@ -24,7 +24,7 @@ export interface Finding {
   readonly because: string;
 }
 
-export type Right = 'yes' | 'denied' | 'unknown';
+type Right = 'yes' | 'denied' | 'unknown';
 
 /**
  * What a store showed when it was tried. A probe can only disprove: a store that lost no race in 160 tries may lose the

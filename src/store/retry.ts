@@ -2,8 +2,8 @@ import { StoreError } from '../core/error.js';
 import { forward } from './forward.js';
 import { Patience, type RetryOptions } from './patience.js';
 import { Opening, resuming } from './resume.js';
-import type { Found, Head, ListOptions, ReadOptions, Store } from './store.js';
-import { stream } from './stream.js';
+import type { Abilities, CallOptions, Found, Head, ListOptions, ReadOptions, Store } from './store.js';
+import { tapped } from './stream.js';
 
 export type { RetryOptions } from './patience.js';
 
@@ -13,7 +13,7 @@ export type { RetryOptions } from './patience.js';
  */
 export function retrying(store: Store, options: RetryOptions = {}): Store {
   const patience = new Patience(store.name, options);
-  return forward(store, {
+  const calls: Parameters<typeof forward>[1] = {
     head: (key, call) =>
       patience.call({ verb: 'head', key, signal: call?.signal }, (signal) => store.head(key, { ...call, signal })),
     read: (key, call) => read(store, patience, key, call),
@@ -28,6 +28,19 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
       patience.call({ verb: 'remove', key, signal: call?.signal, changes: true }, (signal) =>
         store.remove(key, { ...call, signal }),
       ),
+  };
+  return forward(store, calls, {
+    uploads: (inner) => ({ openUploads: (prefix, call) => openUploads(inner, patience, prefix, call) }),
+    folders: (inner) => ({
+      folders: (tree, call) =>
+        patience.call({ verb: 'folders', key: tree, signal: call?.signal }, (signal) =>
+          inner.folders(tree, { ...call, signal }),
+        ),
+    }),
+    describe: (inner) => (call) =>
+      patience.call({ verb: 'describe', key: '', signal: call?.signal }, (signal) => inner({ ...call, signal })),
+    clock: (inner) => (call) =>
+      patience.call({ verb: 'clock', key: '', signal: call?.signal }, (signal) => inner({ ...call, signal })),
   });
 }
 
@@ -58,32 +71,46 @@ async function read(
     return undefined;
   }
   const { head } = found;
-  opening.items = found.body[Symbol.asyncIterator]();
+  const { offset = 0, length = Number.POSITIVE_INFINITY } = options;
+  const expected = Math.max(0, Math.min(length, head.size - offset));
   let reached = 0;
+
+  /** Pieces of several answers make one body only if they are as many bytes as the head says: no driver sees the sum. */
+  function counted(pieces: AsyncIterator<Uint8Array>): AsyncIterator<Uint8Array> {
+    return {
+      async next() {
+        let result = await pieces.next();
+        // Nothing is no progress: handed on, it would begin the count of tries anew, for ever.
+        while (!result.done && result.value.byteLength === 0) result = await pieces.next();
+        const sum = reached + (result.done ? 0 : result.value.byteLength);
+        if (sum > expected || (result.done && sum < expected)) throw wrongLength(sum, sum < expected);
+        return result;
+      },
+      return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
+    };
+  }
+
+  function wrongLength(sum: number, retryable: boolean): StoreError {
+    const message = `${store.name}: ${key}: ${sum} bytes came, not ${expected}`;
+    return new StoreError('store/bad-answer', message, { store: store.name, key, retryable });
+  }
+  opening.items = counted(found.body[Symbol.asyncIterator]());
 
   /** The rest of the same bytes: the tail of any other object would not fit the head. */
   async function reopen(signal: AbortSignal): Promise<AsyncIterator<Uint8Array>> {
-    const { offset = 0, length } = options;
-    const rest = { offset: offset + reached, ...(length !== undefined && { length: length - reached }) };
+    const rest = { offset: offset + reached, ...(length < Number.POSITIVE_INFINITY && { length: length - reached }) };
     const again = await store.read(key, { ...options, ...rest, signal });
     const pieces = again?.body[Symbol.asyncIterator]();
-    if (pieces !== undefined && again !== undefined && same(head, again.head)) return pieces;
+    if (pieces !== undefined && again !== undefined && same(head, again.head)) return counted(pieces);
     await pieces?.return?.();
     const facts = { store: store.name, key };
     throw new StoreError('store/conflict', `${store.name}: ${key} was replaced while it was read`, facts);
   }
 
   const pieces = resuming(patience, { ...task, mayRepeat: () => isTagged(head) }, reopen, opening);
-  const body = stream<Uint8Array>(
-    async () => {
-      const result = await pieces.next();
-      if (!result.done) reached += result.value.byteLength;
-      return result;
-    },
-    async () => {
-      await pieces.return?.();
-    },
-  );
+  const body = tapped(pieces, (piece) => {
+    reached += piece.byteLength;
+  });
   return { head, body };
 }
 
@@ -96,16 +123,27 @@ function list(store: Store, patience: Patience, prefix: string, options: ListOpt
     return store.list(prefix, { ...options, ...(after !== undefined && { after }), signal })[Symbol.asyncIterator]();
   };
   const heads = resuming(patience, { verb: 'list', key: prefix, signal: options.signal, mayRepeat }, open);
-  return stream<Head>(
-    async () => {
-      const result = await heads.next();
-      if (!result.done) last = result.value.key;
-      return result;
-    },
-    async () => {
-      await heads.return?.();
-    },
-  );
+  return tapped(heads, ({ key }) => {
+    last = key;
+  });
+}
+
+type Uploads = NonNullable<Abilities['uploads']>;
+
+function openUploads(
+  inner: Uploads,
+  patience: Patience,
+  prefix: string,
+  options: CallOptions = {},
+): ReturnType<Uploads['openUploads']> {
+  let begun = false;
+  // One key can have many uploads, so there is no name to go on after.
+  const mayRepeat = () => !begun;
+  const open = async (signal: AbortSignal) => inner.openUploads(prefix, { ...options, signal })[Symbol.asyncIterator]();
+  const found = resuming(patience, { verb: 'uploads', key: prefix, signal: options.signal, mayRepeat }, open);
+  return tapped(found, () => {
+    begun = true;
+  });
 }
 
 function isTagged(head: Head): boolean {

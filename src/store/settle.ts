@@ -1,20 +1,9 @@
 import { isStoreError, StoreError } from '../core/error.js';
-import { pauseAfter, type Sleep, sleep } from './backoff.js';
+import { pauseAfter } from './backoff.js';
 import { within } from './deadline.js';
 import { forward } from './forward.js';
 import type { Found, Store, WriteOptions, Written } from './store.js';
-
-export interface SettleOptions {
-  readonly deadlineMs?: number;
-  /** One request's share of that. */
-  readonly attemptMs?: number;
-  readonly baseMs?: number;
-  readonly capMs?: number;
-  readonly sleep?: Sleep;
-  readonly random?: () => number;
-  /** A clock that never goes back. */
-  readonly now?: () => number;
-}
+import { type Waits, withDefaults } from './waits.js';
 
 type Standing = { readonly whose: 'ours'; readonly found: Found } | { readonly whose: 'other' | 'nobody' | 'unknown' };
 
@@ -24,8 +13,8 @@ type Standing = { readonly whose: 'ours'; readonly found: Found } | { readonly w
  * bytes mean the same write; and a key written so is not removed or overwritten while its writer is still waiting.
  * What is not settled by the deadline ends as `store/unavailable` with `facts.unclear`: the write may yet appear.
  */
-export function settling(store: Store, options: SettleOptions = {}): Store {
-  const rules = withDefaults(options);
+export function settling(store: Store, options: Waits = {}): Store {
+  const rules = withDefaults(options, { attemptMs: (deadlineMs) => deadlineMs / 4, baseMs: 50, capMs: 2_000 });
   return forward(store, {
     write: (key, body, call) => (call?.ifAbsent ? settle(store, rules, key, body, call) : store.write(key, body, call)),
   });
@@ -33,7 +22,7 @@ export function settling(store: Store, options: SettleOptions = {}): Store {
 
 async function settle(
   store: Store,
-  rules: Required<SettleOptions>,
+  rules: Required<Waits>,
   key: string,
   body: Uint8Array,
   options: WriteOptions,
@@ -118,17 +107,4 @@ function unsettled(store: Store, key: string, cause: unknown): StoreError {
   return new StoreError('store/unavailable', `${store.name}: whether ${key} was written is unknown${why}`, facts, {
     cause,
   });
-}
-
-function withDefaults(options: SettleOptions): Required<SettleOptions> {
-  const deadlineMs = options.deadlineMs ?? 60_000;
-  return {
-    deadlineMs,
-    attemptMs: options.attemptMs ?? deadlineMs / 4,
-    baseMs: options.baseMs ?? 50,
-    capMs: options.capMs ?? 2_000,
-    sleep: options.sleep ?? sleep,
-    random: options.random ?? Math.random,
-    now: options.now ?? (() => performance.now()),
-  };
 }

@@ -80,7 +80,7 @@ export interface StoreTraits {
 }
 
 /** A store that can name the multipart uploads that were begun and not ended below a prefix. */
-export interface UploadsStore {
+interface UploadsStore {
   openUploads(
     prefix: string,
     options?: CallOptions,
@@ -88,20 +88,20 @@ export interface UploadsStore {
 }
 
 /** A store that has folders even where nothing lies in them. */
-export interface FoldersStore {
-  /** The folders right below a tree; none if there is no tree. */
+interface FoldersStore {
+  /** The folders right below a tree; none if there is surely no tree. A doubt is thrown, as by `head`. */
   folders(
     tree: string,
     options?: CallOptions,
   ): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]>;
 }
 
-/** What only some stores can do. Wrappers hand it on, so that nobody needs a cast to a driver. */
+/** What only some stores can do. Wrappers treat it as they treat the other calls, so that nobody needs a cast to a driver. */
 export interface Abilities {
   readonly uploads?: UploadsStore;
   readonly folders?: FoldersStore;
   /** Facts about the store for people, in the order to show them. */
-  readonly describe?: () => Promise<readonly (readonly [what: string, fact: string])[]>;
+  readonly describe?: (options?: CallOptions) => Promise<readonly (readonly [what: string, fact: string])[]>;
   /** Its clock minus ours. */
-  readonly clock?: () => Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }>;
+  readonly clock?: (options?: CallOptions) => Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }>;
 }

@@ -49,3 +49,17 @@ export function mapStream<A, B>(items: AsyncIterable<A>, change: (item: A) => B 
     },
   );
 }
+
+/** The same items, each shown to `see` as it passes. */
+export function tapped<T>(items: AsyncIterator<T>, see: (item: T) => void): AsyncIterableIterator<T, undefined> {
+  return stream<T>(
+    async () => {
+      const result = (await items.next()) as IteratorResult<T, undefined>;
+      if (!result.done) see(result.value);
+      return result;
+    },
+    async () => {
+      await items.return?.();
+    },
+  );
+}

@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -96,6 +97,35 @@ describe('fs: the order of a write', () => {
     const store = fsStore({ root }, { calls: { fsync } });
     await expect(store.write('a', bytes('x'), { signal: stop.signal })).rejects.toThrow('enough');
     expect(readdirSync(root)).toEqual([]);
+  });
+});
+
+describe('fs: a writer that dies', () => {
+  test('between the bytes and their name: his file is no object, and in nobody’s way', async () => {
+    const root = folder();
+    const script = await bundled('fs-orphan.ts', folder());
+    const writer = spawn(process.execPath, [script, root], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(writer, 'exit');
+    await once(writer.stdout, 'data');
+    writer.kill('SIGKILL');
+    await gone;
+    const [orphan = ''] = readdirSync(join(root, 'slots'));
+    expect(orphan).toMatch(/^\.stepaside-tmp-/);
+    const store = fsStore({ root });
+    for (const prefix of ['', 'slots/', 'slots/.']) expect(await collect(store.list(prefix)), prefix).toEqual([]);
+    expect((await store.abilities.folders!.folders('')).map(({ name }) => name)).toEqual(['slots']);
+    await expect(store.head(`slots/${orphan}`)).rejects.toMatchObject({ code: 'store/bad-key' });
+    expect(await store.write('slots/1', bytes('mine'), { ifAbsent: true })).toEqual({ written: true });
+    expect((await collect(store.list(''))).map((head) => head.key)).toEqual(['slots/1']);
+  });
+
+  test('a writer who lost syncs the folder too: what he heard of is then as durable as what he would have written', async () => {
+    const root = folder();
+    plant(root, { 'f/key': 'theirs' });
+    const { log, calls } = recorded(root);
+    const store = fsStore({ root }, { statfs: () => NFS, calls });
+    expect(await store.write('f/key', bytes('ours'), { ifAbsent: true })).toEqual({ written: false });
+    expect(log).toEqual(['write /f/TMP', 'fsync /f/TMP', 'link /f/TMP /f/key', 'unlink /f/TMP', 'fsync /f']);
   });
 });
 

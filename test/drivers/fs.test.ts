@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { asyncCalls, syncCalls } from '../../src/drivers/fs/calls.js';
 import { fsStore } from '../../src/drivers/fs.js';
+import { retrying } from '../../src/store/retry.js';
 import { bytes, collect, never, readAll } from '../store/fakes.js';
-import { asNobody, errno, FUSE, NFS, plant, scratch } from './fs-rig.js';
+import { asNobody, bundled, errno, FUSE, NFS, plant, scratch } from './fs-rig.js';
 
 const folder = scratch();
 
@@ -228,16 +229,70 @@ describe('fs: mounts and networks', () => {
     await expect(mount.head('a')).rejects.toMatchObject(gone);
   });
 
-  test('a mount that is there is looked at once', async () => {
+  test('a mount is looked at once for each absence, and never for what is there; a plain folder never', async () => {
     const root = folder();
+    plant(root, { here: 'x' });
     let looks = 0;
     const stat = (path: string) => {
-      looks += path === root ? 1 : 0;
+      looks += path === `${root}/.` ? 1 : 0;
       return syncCalls.stat(path);
     };
     const store = fsStore({ root, mount: true }, { calls: { stat } });
     for (const key of ['a', 'b', 'c']) expect(await store.head(key)).toBeUndefined();
-    expect(looks).toBe(1);
+    expect(looks).toBe(3);
+    expect((await store.head('here'))?.size).toBe(1);
+    expect(looks).toBe(3);
+    const plain = fsStore({ root }, { calls: { stat } });
+    expect(await plain.head('a')).toBeUndefined();
+    await plain.write('b', bytes('x'));
+    expect(looks).toBe(3);
+  });
+
+  test('an empty folder on which nothing is mounted is no mount, until there is one or something is in it', async () => {
+    const root = folder();
+    const store = fsStore({ root, mount: true });
+    const gone = { code: 'store/no-bucket', message: expect.stringContaining('nothing is mounted') };
+    await expect(store.head('a')).rejects.toMatchObject(gone);
+    await expect(collect(store.list(''))).rejects.toMatchObject(gone);
+    await expect(store.abilities.folders!.folders('')).rejects.toMatchObject(gone);
+    await expect(store.write('a', bytes('x'))).rejects.toMatchObject(gone);
+    expect(readdirSync(root)).toEqual([]);
+    plant(root, { b: 'x' });
+    expect(await store.head('a')).toBeUndefined();
+  });
+
+  test('a mount that goes and comes, for real: gone is said', async () => {
+    const script = await bundled('fs-remount.ts', folder());
+    const outcomes = JSON.parse(
+      execFileSync('unshare', ['-rm', process.execPath, script, folder(), folder()], { encoding: 'utf8' }),
+    );
+    const gone = 'store/unavailable true';
+    const mounted = ['absent', 'kept', 'written'];
+    const unmounted = [gone, gone, gone, gone];
+    // The kernel gives a new tmpfs the number of the old one; nobody can tell them apart.
+    expect(outcomes.tmpfs).toEqual({ mounted, unmounted, below: [gone, gone], anew: ['absent', 'absent', 'written'] });
+    // On one device with the folder below it, what is found there cannot be told from what is in the mount.
+    expect(outcomes.bind).toEqual({ mounted, unmounted, below: ['below', 'below'], anew: [gone, 'absent', 'written'] });
+  });
+
+  test('a file server that is away is not looked at to learn what it is', async () => {
+    const root = folder();
+    const never = () => {
+      throw new Error('it was asked');
+    };
+    const line = (id: number, parent: number, point: string, type: string) =>
+      `${id} ${parent} 0:${id} / ${point} rw,relatime - ${type} x rw`;
+    const mounts = (type: string) => `${line(1, 0, '/', 'ext4')}\n${line(2, 1, root, type)}\n`;
+    for (const [type, name, exclusiveCreate] of [
+      ['nfs4', 'nfs', 'yes'],
+      ['fuse.s3fs', 'fuse', 'no'],
+      ['autofs', 'autofs', 'no'],
+    ] as const) {
+      const store = fsStore({ root: join(root, 'claim') }, { mounts: mounts(type), statfs: never });
+      expect(store.traits, type).toMatchObject({ remote: true, exclusiveCreate });
+      expect((await store.abilities.describe!())[0]).toEqual(['file system', `${name}, at ${root}/claim`]);
+    }
+    expect(() => fsStore({ root }, { mounts: mounts('ext4'), statfs: never })).not.toThrow();
   });
 
   test('what the file system is decides what is promised', () => {
@@ -302,6 +357,31 @@ describe('fs: mounts and networks', () => {
     await expect(store.write('a', bytes('x'), soon())).rejects.toThrow(/time/);
     await expect(store.remove('a', soon())).rejects.toThrow(/time/);
     await expect(collect(store.list('', soon()))).rejects.toThrow(/time/);
+    await expect(store.abilities.folders!.folders('', soon())).rejects.toThrow(/time/);
+  });
+
+  test('a file opened for somebody who has given up meanwhile is closed', async () => {
+    const root = folder();
+    writeFileSync(join(root, 'big'), Buffer.alloc(1_000_000));
+    let closed = 0;
+    const calls = {
+      open: async (path: string, flags: number) => {
+        await new Promise((resolve) => setTimeout(resolve, 60));
+        return asyncCalls.open(path, flags);
+      },
+      close: async (fd: number) => {
+        await asyncCalls.close(fd);
+        closed += 1;
+      },
+    };
+    const store = fsStore({ root }, { statfs: () => NFS, calls });
+    await expect(store.read('big', { signal: AbortSignal.timeout(20) })).rejects.toThrow(/time/);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(closed).toBe(1);
+    const patient = retrying(store, { deadlineMs: 20 });
+    await expect(patient.read('big')).rejects.toMatchObject({ code: 'store/unavailable' });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(closed).toBe(2);
   });
 
   test('a loop of answers from a local disk lets others act', async () => {

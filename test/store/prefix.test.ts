@@ -1,10 +1,16 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { compareUtf8 } from '../../src/core/utf8.js';
+import { fsStore } from '../../src/drivers/fs.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { prefixed } from '../../src/store/prefix.js';
 import type { Store } from '../../src/store/store.js';
+import { scratch } from '../drivers/fs-rig.js';
 import { bytes, collect, readAll } from './fakes.js';
+
+const folder = scratch();
 
 const name = fc.string({ unit: fc.constantFrom('a', 'b', '/', '.', 'ä', '🎉', '\uffff'), minLength: 1, maxLength: 5 });
 
@@ -63,5 +69,19 @@ describe('prefixed', () => {
     const view = prefixed(store, 'folder/');
     expect(await collect(view.abilities.uploads!.openUploads('x/'))).toEqual([{ key: 'x/big', startedAt: 1 }]);
     expect(prefixed(memoryStore(), 'folder/').abilities).toEqual({});
+  });
+
+  test('folders are those below the prefix, also where it ends within a name', async () => {
+    const root = folder();
+    for (const path of ['folder/x/y', 'folder/z', 'other', 'folder/xy'])
+      mkdirSync(join(root, path), { recursive: true });
+    const names = async (prefix: string, tree: string) =>
+      (await prefixed(fsStore({ root }), prefix).abilities.folders!.folders(tree)).map(({ name }) => name).sort();
+    expect(await names('folder/', '')).toEqual(['x', 'xy', 'z']);
+    expect(await names('folder/', 'x/')).toEqual(['y']);
+    expect(await names('fol', '')).toEqual(['der']);
+    expect(await names('folder/x', '')).toEqual(['y']);
+    expect(await names('folder/x', '/')).toEqual(['y']);
+    expect(await names('none/', '')).toEqual([]);
   });
 });

@@ -164,6 +164,47 @@ describe('retrying streams', () => {
     expect(Buffer.concat(await time.run(collect(found!.body))).toString()).toBe('12345');
   });
 
+  test('a body that ends before its size is cut, whatever its driver says; one that goes on is no answer', async () => {
+    const memory = memoryStore();
+    await memory.write('a', bytes('0123456789'));
+    let opened = 0;
+    const ending = (text: (options: ReadOptions, opened: number) => string) =>
+      forward(memory, {
+        read: async (key, options = {}) => {
+          const head = (await memory.head(key))!;
+          const pieces = [bytes(text(options, opened++))];
+          return {
+            head,
+            body: (async function* () {
+              yield* pieces;
+            })(),
+          };
+        },
+      });
+    const rest = ({ offset = 0 }: ReadOptions) => '0123456789'.slice(offset);
+    const healed = patient(
+      ending((options, nth) => rest(options).slice(0, nth === 0 ? 4 : nth === 1 ? 3 : 99)),
+      () => undefined,
+    );
+    expect(await healed.time.run(readAll(healed.store, 'a'))).toBe('0123456789');
+    expect(opened).toBe(3);
+    const short = patient(
+      ending((options) => rest(options).slice(0, 1).replace('4', '')),
+      () => undefined,
+    );
+    const wrong = { code: 'store/bad-answer', message: expect.stringContaining('4 bytes came, not 10') };
+    await expect(short.time.run(readAll(short.store, 'a'))).rejects.toMatchObject(wrong);
+    // A server that ignores the range of the second request sends everything again.
+    opened = 0;
+    const again = patient(
+      ending((_, nth) => (nth === 0 ? '0123' : '0123456789')),
+      () => undefined,
+    );
+    await expect(again.time.run(readAll(again.store, 'a'))).rejects.toMatchObject({ code: 'store/bad-answer' });
+    const part = await healed.store.read('a', { offset: 8, length: 5 });
+    expect(Buffer.concat(await healed.time.run(collect(part!.body))).toString()).toBe('89');
+  });
+
   test('of another object the tail is never taken', async () => {
     const memory = memoryStore();
     await memory.write('a', bytes('0123456789'));

@@ -22,6 +22,7 @@ export async function readFile(
   try {
     const stats = await disk.quick.fstat(fd);
     if (!stats.isFile()) return undefined;
+    await disk.checkFound(stats);
     const head = headOf(key, stats);
     const end = Math.min(head.size, offset + length);
     if (end - offset <= PIECE) {
@@ -30,6 +31,8 @@ export async function readFile(
       if (piece.byteLength < end - offset) throw cutShort(disk, key, offset + piece.byteLength);
       return { head, body: once(piece, check) };
     }
+    // Who has given up meanwhile never gets the body, and so nobody would close the file.
+    check();
     mine = false;
     return { head, body: pieces(disk, key, fd, stats, { offset, end, signal, check }) };
   } finally {

@@ -1,10 +1,11 @@
-import type { BigIntStats } from 'node:fs';
+import type { BigIntStats, Dirent } from 'node:fs';
 import { dirname } from 'node:path';
 import { StoreError } from '../../core/error.js';
 import type { Head } from '../../store/store.js';
 import type { FileCalls } from './calls.js';
+import { MountGuard } from './mount-guard.js';
 
-export interface DiskOptions {
+interface DiskOptions {
   readonly name: string;
   readonly root: string;
   readonly mount: boolean;
@@ -19,19 +20,18 @@ export interface DiskOptions {
 export class Disk {
   readonly name: string;
   readonly root: string;
-  readonly mount: boolean;
   readonly remote: boolean;
   readonly quick: FileCalls;
   readonly slow: FileCalls;
-  #rootSeen = false;
+  readonly #guard: MountGuard | undefined;
 
   constructor({ name, root, mount, remote, quick, slow }: DiskOptions) {
     this.name = name;
     this.root = root;
-    this.mount = mount;
     this.remote = remote;
     this.quick = quick;
     this.slow = slow;
+    this.#guard = mount ? new MountGuard({ name, root, calls: quick }) : undefined;
   }
 
   path(key: string): string {
@@ -41,7 +41,10 @@ export class Disk {
   /** What the path leads to; `undefined` is sure. */
   async lookUp(path: string): Promise<BigIntStats | undefined> {
     const stats = await this.quick.stat(path);
-    if (stats !== undefined) return stats;
+    if (stats !== undefined) {
+      await this.checkFound(stats);
+      return stats;
+    }
     await this.checkMount();
     if (!this.remote) return undefined;
     // Network clients cache negative lookups (nfs(5), "lookupcache") and what they cache, stat believes. Reading the
@@ -71,15 +74,23 @@ export class Disk {
     return entries?.some((entry) => entry.name === name) ?? false;
   }
 
-  /** Where the mount itself is missing, nothing can be said of what is in it: asked at the first absence. */
+  /** What a folder names; nothing if it is surely not there. */
+  async namesIn(path: string): Promise<readonly Dirent[]> {
+    const names = await this.quick.readdir(path);
+    // An empty folder is also what is left where a mount was.
+    if (names === undefined || names.length === 0) await this.checkMount();
+    if (names !== undefined) return names;
+    if (!this.remote || !(await this.lookUp(path))?.isDirectory()) return [];
+    return (await this.quick.readdir(path)) ?? [];
+  }
+
+  async checkFound(stats: BigIntStats): Promise<void> {
+    await this.#guard?.checkFound(stats);
+  }
+
+  /** Asked at every absence and before every write: a mount may go at any time. Costs nothing where none was promised. */
   async checkMount(): Promise<void> {
-    if (!this.mount || this.#rootSeen) return;
-    const stats = await this.quick.stat(this.root);
-    if (!stats?.isDirectory()) {
-      const what = stats === undefined ? 'is not there' : 'is no folder';
-      throw new StoreError('store/no-bucket', `${this.name}: the mount ${this.root} ${what}`, { store: this.name });
-    }
-    this.#rootSeen = true;
+    await this.#guard?.check();
   }
 }
 
@@ -87,11 +98,15 @@ export function headOf(key: string, stats: BigIntStats): Head {
   return {
     key,
     size: Number(stats.size),
-    modifiedAt: Number(stats.mtimeNs / 1_000_000n),
+    modifiedAt: timeOf(stats),
     file: {
       mtimeNs: String(stats.mtimeNs),
       ctimeNs: String(stats.ctimeNs),
       inode: String(stats.ino),
     },
   };
+}
+
+export function timeOf(stats: BigIntStats): number {
+  return Number(stats.mtimeNs / 1_000_000n);
 }

@@ -39,6 +39,26 @@ const KNOWN: ReadonlyMap<number, FileSystem> = new Map([
   [0x786f4256, remote('vboxsf', false)],
 ]);
 
+/**
+ * Types that need nobody else to answer a look, by their names in /proc/self/mountinfo. Of all others one is missing at
+ * times: what is not listed is taken for such a one.
+ */
+const AWAKE: ReadonlySet<string> = new Set([
+  ...['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'zfs', 'f2fs', 'bcachefs', 'tmpfs', 'ramfs', 'rootfs', 'overlay', 'aufs'],
+  ...['vfat', 'exfat', 'ntfs3', 'iso9660', 'squashfs', 'erofs', 'devtmpfs', 'devpts', 'proc', 'sysfs'],
+]);
+
+export function staysAwake(type: string): boolean {
+  return AWAKE.has(type);
+}
+
+/** By its name alone, for one that must not be asked. */
+export function fileSystemNamed(type: string): FileSystem {
+  const name = type.startsWith('fuse') ? 'fuse' : type === 'nfs4' ? 'nfs' : type === 'smb3' ? 'smb2' : type;
+  const found = [...KNOWN.values()].find((one) => one.name === name);
+  return { ...(found ?? remote(type, false)), remote: true };
+}
+
 /** What is not known is taken for remote and unproven: slower, never wrong. */
 export function fileSystemOf(type: number): FileSystem {
   // These numbers mean something on Linux only.

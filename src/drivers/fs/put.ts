@@ -6,7 +6,7 @@ import type { Disk } from './disk.js';
 import { translate } from './errors.js';
 import { badKey, temporaryName } from './names.js';
 
-export interface PutOptions {
+interface PutOptions {
   readonly ifAbsent: boolean;
   /** Throws once the caller has given up: asked until the file gets its name, not after. */
   readonly check: () => void;
@@ -33,6 +33,8 @@ export class NoHardLinks extends StoreError {
  */
 export async function putFile(disk: Disk, key: string, body: Uint8Array, options: PutOptions): Promise<boolean> {
   const path = disk.path(key);
+  // Else what was meant for a volume lands on the disk below it, out of sight as soon as it is mounted.
+  await disk.checkMount();
   // On a network file system this answer may be old; and link(2) will give it anyway.
   if (options.ifAbsent && !disk.remote && (await isTaken(disk, key, path))) return false;
   const folder = await openFolder(disk, dirname(path));
@@ -157,7 +159,6 @@ async function openFolder(disk: Disk, folder: string): Promise<number> {
 
 /** A new folder is as durable as its name in the one above. That somebody else just made it does not mean he synced it. */
 async function makeFolder(disk: Disk, folder: string): Promise<void> {
-  if (folder === disk.root) await disk.checkMount();
   try {
     await makeOne(disk, folder);
   } catch (error) {

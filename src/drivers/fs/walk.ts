@@ -4,7 +4,7 @@ import type { Head } from '../../store/store.js';
 import { type Disk, headOf } from './disk.js';
 import { badKey, isHidden } from './names.js';
 
-export interface WalkOptions {
+interface WalkOptions {
   readonly prefix: string;
   readonly after: string | undefined;
   /** How many files are looked at together. */
@@ -70,14 +70,9 @@ async function* walkFolder(disk: Disk, options: WalkOptions, folder: Folder): As
 }
 
 async function readFolder(disk: Disk, options: WalkOptions, folder: Folder): Promise<readonly Entry[]> {
-  const names = await disk.quick.readdir(folder.path);
-  if (names === undefined) {
-    // Never there, or gone since its own folder was read: in both cases it holds nothing.
-    await disk.checkMount();
-    if (!disk.remote || !(await disk.lookUp(folder.path))?.isDirectory()) return [];
-  }
   const entries: Entry[] = [];
-  for (const found of names ?? (await disk.quick.readdir(folder.path)) ?? []) {
+  // Never there, or gone since its own folder was read: in both cases it holds nothing.
+  for (const found of await disk.namesIn(folder.path)) {
     if (isHidden(found.name)) continue;
     const entry = found.isSymbolicLink() ? await followed(disk, folder, found) : plain(found);
     if (entry !== undefined && isWanted(options, folder.below + entry.name, entry.isFolder)) entries.push(entry);

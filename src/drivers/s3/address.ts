@@ -39,7 +39,7 @@ export function hostHeader({ protocol, hostname, port }: Address): string {
 }
 
 /** SigV4's own percent-encoding: stricter than encodeURIComponent, which leaves five more characters alone. */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 

@@ -1,4 +1,5 @@
 import { StoreError } from '../../core/error.js';
+import { orAborted } from '../../store/deadline.js';
 import { type Environment, type ReadText, readProfile } from './profile.js';
 import type { Settings } from './settings.js';
 
@@ -13,15 +14,16 @@ export interface Lent extends Credentials {
 }
 
 export interface CredentialSource {
-  get(): Promise<Credentials>;
+  /** Until the signal; what a service has not answered by then is asked for afresh by the next call. */
+  get(signal?: AbortSignal): Promise<Credentials>;
   /** After the server called them expired: true if others could be had, so that asking again makes sense. */
-  renew(used: Credentials): Promise<boolean>;
+  renew(used: Credentials, signal?: AbortSignal): Promise<boolean>;
 }
 
 const MARGIN = 5 * 60_000;
 const MOMENT = 30_000;
 
-export interface CredentialOptions {
+interface CredentialOptions {
   readonly settings: Settings;
   readonly env: Environment;
   readonly readText: ReadText;
@@ -36,6 +38,8 @@ export function createCredentials(options: CredentialOptions): CredentialSource 
   let held: Lent | undefined;
   let goodUntil = 0;
   let pending: Promise<Lent> | undefined;
+  /** Counts renewals: what was asked for before one may be what it was called for. */
+  let era = 0;
 
   async function find(): Promise<Lent> {
     const near = findStatic(options);
@@ -48,29 +52,48 @@ export function createCredentials(options: CredentialOptions): CredentialSource 
       throw noCredentials(settings, why);
     }
   }
-  function fetch(): Promise<Lent> {
-    pending ??= find()
+  function ask(): Promise<Lent> {
+    const asked = era;
+    const work = find()
       .then((found) => {
-        held = found;
-        goodUntil = keepUntil(found.expiresAt, settings.now());
+        // Also where nobody waited for it any more: a slow provider's answer serves the next call.
+        if (asked === era) {
+          held = found;
+          goodUntil = keepUntil(found.expiresAt, settings.now());
+        }
         return found;
       })
       .finally(() => {
-        pending = undefined;
+        if (pending === work) pending = undefined;
       });
-    return pending;
+    return work;
+  }
+  async function fetch(signal: AbortSignal | undefined): Promise<Lent> {
+    pending ??= ask();
+    const work = pending;
+    try {
+      return await orAborted(work, signal);
+    } catch (error) {
+      // A provider can hang for good, and would take every later call with it.
+      if (signal?.aborted && pending === work) pending = undefined;
+      throw error;
+    }
   }
 
   return {
-    async get() {
+    async get(signal) {
       if (held && goodUntil > settings.now()) return held;
-      return fetch();
+      return fetch(signal);
     },
-    async renew(used) {
+    async renew(used, signal) {
       // Another call may have renewed them meanwhile.
       if (held && !same(held, used)) return true;
-      held = undefined;
-      return !same(await fetch(), used);
+      if (held) {
+        held = undefined;
+        era += 1;
+        pending = undefined;
+      }
+      return !same(await fetch(signal), used);
     },
   };
 }

@@ -42,13 +42,3 @@ export class Deadline {
     return this.signal.aborted ? this.signal.reason : error;
   }
 }
-
-/** For work that no signal reaches (a credential provider), or that is shared and not ours to stop. */
-export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
-}

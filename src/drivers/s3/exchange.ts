@@ -1,5 +1,6 @@
+import { orAborted } from '../../store/deadline.js';
 import type { CredentialSource, Credentials } from './credentials.js';
-import { Deadline, untilAborted } from './deadline.js';
+import { Deadline } from './deadline.js';
 import type { Doing } from './doing.js';
 import { faultError } from './fault.js';
 import { isExpired } from './judge.js';
@@ -22,10 +23,10 @@ export async function exchange<A extends Answer>(
   const deadline = new Deadline(options.totalMs, options.signal);
   let open = false;
   try {
-    const used: Credentials = await untilAborted(deadline.signal, credentials.get());
-    let answer = await untilAborted(deadline.signal, send(deadline));
-    if (answer.status >= 400 && isExpired(answer) && (await credentials.renew(used))) {
-      answer = await untilAborted(deadline.signal, send(deadline));
+    const used: Credentials = await credentials.get(deadline.signal);
+    let answer = await orAborted(send(deadline), deadline.signal);
+    if (answer.status >= 400 && isExpired(answer) && (await credentials.renew(used, deadline.signal))) {
+      answer = await orAborted(send(deadline), deadline.signal);
     }
     open = options.keepOpen ?? false;
     return { answer, deadline };

@@ -4,7 +4,7 @@ import type { Answer } from './wire.js';
 import { childText, type Element, parseXml } from './xml.js';
 
 /** What a server says of a failure: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-export interface Complaint {
+interface Complaint {
   readonly code: string;
   readonly message: string;
   readonly region: string | undefined;

@@ -36,7 +36,7 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
     const text = formatQuery(query);
     const payload = body ? sha256(body) : EMPTY;
     const unsigned = { method, path, query: text, headers: { ...fixed, ...headers }, payload };
-    const signed = sign(unsigned, await credentials.get(), settings.now());
+    const signed = sign(unsigned, await credentials.get(signal), settings.now());
     if (body) signed['content-length'] = String(body.byteLength);
     return transport.send({ method, path: text ? `${path}?${text}` : path, headers: signed, body, signal });
   }
@@ -66,7 +66,11 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
         'start-after': startAfter,
         'continuation-token': token,
       };
-      const answer = await ask({ method: 'GET', query }, options);
+      // Only AWS is known to take it; without it a restored object looks archived in lists.
+      const headers: Record<string, string> = settings.custom
+        ? {}
+        : { 'x-amz-optional-object-attributes': 'RestoreStatus' };
+      const answer = await ask({ method: 'GET', query, headers }, options);
       return { ...answer, page: answer.status === 200 ? pageOfItems(parseXml(answer.body)) : undefined };
     },
     put(key, body, ifAbsent, options) {

@@ -24,7 +24,8 @@ export class Progress {
 
   /** True if another page follows. Servers have been seen to repeat a page for ever. */
   step<T>(answer: Answer, page: Page<T>, names: readonly string[]): boolean {
-    const marks = new Set(names.length > 0 ? [`key ${names[0]}`, `key ${names.at(-1)}`] : []);
+    // Both ends: a page that begins with the end of the last one gets on all the same.
+    const marks = new Set(names.length > 0 ? [`keys ${JSON.stringify([names[0], names.at(-1)])}`] : []);
     if (page.truncated) {
       if (!page.next) throw this.#bad(answer, 'the list says that more follows, and not where');
       marks.add(`next ${JSON.stringify([page.next, page.nextId])}`);
@@ -52,7 +53,7 @@ export class Progress {
   head(answer: Answer, page: Page<Item>, item: Item, prefix: string): Head {
     const key = this.name(answer, page, item.key);
     if (!key.startsWith(prefix)) throw this.#bad(answer, 'the list holds keys that do not begin as asked');
-    const { size, modifiedAt, storageClass } = item;
+    const { size, modifiedAt, storageClass, restored } = item;
     if (size === undefined || Number.isNaN(size) || modifiedAt === undefined) {
       throw this.#bad(answer, 'the list holds an entry without size or time');
     }
@@ -64,7 +65,7 @@ export class Progress {
       modifiedAt,
       ...(etag === undefined ? {} : { etag }),
       ...(storageClass === undefined ? {} : { storageClass }),
-      ...(isArchived(storageClass) ? { archived: true } : {}),
+      ...(!restored && isArchived(storageClass) ? { archived: true } : {}),
     };
   }
 }

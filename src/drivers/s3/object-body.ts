@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { stream as streamOf } from '../../store/stream.js';
 import { readPieces } from './body.js';
 import type { Deadline } from './deadline.js';
 import { type Doing, storeError } from './doing.js';
@@ -6,7 +7,7 @@ import { faultError } from './fault.js';
 import type { Timeouts } from './settings.js';
 import { WireFault } from './wire.js';
 
-export interface BodyOptions {
+interface BodyOptions {
   readonly stream: Readable;
   readonly doing: Doing;
   readonly deadline: Deadline;
@@ -21,10 +22,9 @@ export interface BodyOptions {
 /** An object's bytes, exactly as many as announced, or an error. To be read once. */
 export function objectBody(options: BodyOptions): AsyncIterable<Uint8Array> {
   const { stream, deadline, timeouts } = options;
-  let begun = false;
   // An answer that nobody reads would hold its connection for ever.
   const forgotten = setTimeout(() => {
-    if (!begun) stream.destroy(new WireFault('timeout', 'the body was never read', true));
+    stream.destroy(new WireFault('timeout', 'the body was never read', true));
     deadline.end();
   }, timeouts.totalMs);
   forgotten.unref();
@@ -32,21 +32,24 @@ export function objectBody(options: BodyOptions): AsyncIterable<Uint8Array> {
     stream.destroy();
   };
   deadline.signal.addEventListener('abort', stop, { once: true });
-  return {
-    async *[Symbol.asyncIterator]() {
-      begun = true;
+  const from = pieces(options);
+  return streamOf<Uint8Array>(
+    () => {
       clearTimeout(forgotten);
-      try {
-        yield* pieces(options);
-      } finally {
-        deadline.signal.removeEventListener('abort', stop);
-        deadline.end();
-      }
+      return from.next();
     },
-  };
+    // The generator lets go of the connection only once it has begun.
+    async () => {
+      clearTimeout(forgotten);
+      deadline.signal.removeEventListener('abort', stop);
+      stream.destroy();
+      deadline.end();
+      await from.return(undefined);
+    },
+  );
 }
 
-async function* pieces(options: BodyOptions): AsyncGenerator<Uint8Array> {
+async function* pieces(options: BodyOptions): AsyncGenerator<Uint8Array, undefined> {
   const { stream, doing, deadline, timeouts, announced, wanted } = options;
   let seen = 0;
   let skip = options.skip;
@@ -68,7 +71,7 @@ async function* pieces(options: BodyOptions): AsyncGenerator<Uint8Array> {
       left -= part.byteLength;
       if (part.byteLength > 0) yield part;
       // The rest of a whole object where a range was asked for is not worth its way here.
-      if (left === 0 && seen < announced) return;
+      if (left === 0 && seen < announced) return undefined;
     }
   } catch (error) {
     if (deadline.aborted) throw deadline.signal.reason;
@@ -79,4 +82,5 @@ async function* pieces(options: BodyOptions): AsyncGenerator<Uint8Array> {
   }
   if (deadline.aborted) throw deadline.signal.reason;
   if (seen < announced) throw cut();
+  return undefined;
 }

@@ -34,15 +34,23 @@ function itemOf(element: Element): Item {
   let modifiedAt: number | undefined;
   let etag: string | undefined;
   let storageClass: string | undefined;
+  let restored: boolean | undefined;
   // One pass: a page holds a thousand of these.
-  for (const { name, text } of element.children) {
+  for (const child of element.children) {
+    const { name, text } = child;
     if (name === 'Key') key = text;
     else if (name === 'Size') size = /^\d+$/.test(text) ? Number(text) : undefined;
     else if (name === 'LastModified') modifiedAt = parseTime(text);
     else if (name === 'ETag') etag = text;
     else if (name === 'StorageClass') storageClass = text;
+    else if (name === 'RestoreStatus') restored = isRestored(child);
   }
-  return { key, size, modifiedAt, etag, storageClass };
+  return { key, size, modifiedAt, etag, storageClass, restored };
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreStatus.html */
+function isRestored(status: Element): boolean {
+  return childText(status, 'IsRestoreInProgress') === 'false' && childText(status, 'RestoreExpiryDate') !== undefined;
 }
 
 function timeOf(element: Element, name: string): number | undefined {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { StoreError } from '../../core/error.js';
 import { compareUtf8 } from '../../core/utf8.js';
+import { orAborted } from '../../store/deadline.js';
 import type {
   Abilities,
   CallOptions,
@@ -14,7 +15,6 @@ import type {
   Written,
 } from '../../store/store.js';
 import { type CredentialSource, createCredentials } from './credentials.js';
-import { untilAborted } from './deadline.js';
 import { type Doing, storeError } from './doing.js';
 import { type ExchangeOptions, exchange } from './exchange.js';
 import { complaintIn, refusal, saysNoSuchKey } from './judge.js';
@@ -48,7 +48,7 @@ const MAX_VALUE = 5 * 1024 ** 3;
 const MAX_KEY_BYTES = 1024;
 const NOTHING: AsyncIterable<Uint8Array> = { async *[Symbol.asyncIterator]() {} };
 
-class S3Store implements Store {
+export class S3Store implements Store {
   readonly name: string;
   readonly abilities: Abilities;
   readonly #settings: Settings;
@@ -70,7 +70,7 @@ class S3Store implements Store {
     this.abilities = {
       uploads: { openUploads: (prefix, options) => this.#openUploads(prefix, options) },
       describe: async () => describeSettings(settings),
-      clock: () => this.#clock(),
+      clock: (options) => this.#clock(options),
     };
   }
 
@@ -166,6 +166,8 @@ class S3Store implements Store {
     const { after } = options;
     const maxKeys = Math.max(1, Math.min(1000, Math.ceil(options.pageSize ?? 1000)));
     const progress = new Progress(doing);
+    // Where names rise, each comes once. Where they need not, only memory tells a repeated one from a late one.
+    const seen = this.#ordered ? undefined : new Set<string>();
     let token: string | undefined;
     let last: string | undefined;
     for (;;) {
@@ -181,14 +183,26 @@ class S3Store implements Store {
         heads.map(({ key }) => key),
       );
       if (!inOrder(heads, last)) {
-        this.#ordered = false;
+        if (seen === undefined) throw this.#outOfOrder(answer, doing);
         heads.sort((a, b) => compareUtf8(a.key, b.key));
       }
-      for (const head of heads) if (after === undefined || compareUtf8(head.key, after) > 0) yield head;
+      for (const head of heads) {
+        if (seen?.has(head.key)) continue;
+        seen?.add(head.key);
+        if (after === undefined || compareUtf8(head.key, after) > 0) yield head;
+      }
       if (!more) return;
       last = heads.at(-1)?.key ?? last;
       token = page.next;
     }
+  }
+
+  /** What was given out already was taken for all that comes before it. The next listing expects no order. */
+  #outOfOrder(answer: Answer, doing: Doing): StoreError {
+    this.#ordered = false;
+    const { status } = answer;
+    const why = 'the list goes backwards, where it was promised in order';
+    return storeError(doing, { code: 'store/unavailable', status, why, retryable: true });
   }
 
   async write(key: string, body: Uint8Array, options: WriteOptions = {}): Promise<Written> {
@@ -244,10 +258,10 @@ class S3Store implements Store {
   }
 
   /** By the Date of an answer; a refusal has one too, and the refusal of a skewed clock above all. */
-  async #clock(): Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }> {
+  async #clock(options: CallOptions = {}): Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }> {
     const doing = this.#doing('list', '');
     const began = this.#settings.now();
-    const answer = await this.#ask(doing, {}, (send) => this.#wire.list({ prefix: '', maxKeys: 1 }, send));
+    const answer = await this.#ask(doing, options, (send) => this.#wire.list({ prefix: '', maxKeys: 1 }, send));
     const ended = this.#settings.now();
     const date = Date.parse(answer.headers['date'] ?? '');
     if (Number.isNaN(date)) throw storeError(doing, { code: 'store/bad-answer', why: 'the answer has no Date' });
@@ -331,7 +345,7 @@ class S3Store implements Store {
       this.#bucketAsked = undefined;
     });
     // Shared by many callers, so none of their signals stops it.
-    await (options.signal ? untilAborted(options.signal, this.#bucketAsked) : this.#bucketAsked);
+    await orAborted(this.#bucketAsked, options.signal);
   }
 
   async #lookForBucket(key: string): Promise<void> {

@@ -135,7 +135,14 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
     async list({ prefix, maxKeys, startAfter, token }, options) {
       const { answer, output } = await send(
         'ListObjectsV2',
-        { Prefix: prefix, MaxKeys: maxKeys, StartAfter: startAfter, ContinuationToken: token, EncodingType: 'url' },
+        {
+          Prefix: prefix,
+          MaxKeys: maxKeys,
+          StartAfter: startAfter,
+          ContinuationToken: token,
+          EncodingType: 'url',
+          ...(settings.custom ? {} : { OptionalObjectAttributes: ['RestoreStatus'] }),
+        },
         options,
       );
       if (!output || parseXml(answer.body)?.name !== 'ListBucketResult') return answer;
@@ -145,6 +152,8 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
         modifiedAt: item.LastModified?.getTime(),
         etag: item.ETag,
         storageClass: item.StorageClass,
+        restored:
+          item.RestoreStatus?.IsRestoreInProgress === false && item.RestoreStatus.RestoreExpiryDate !== undefined,
       }));
       const next = output.NextContinuationToken;
       return {

@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { Credentials } from './credentials.js';
 
-export interface Unsigned {
+interface Unsigned {
   readonly method: string;
   /** Encoded, exactly as it is sent: S3 normalises nothing. */
   readonly path: string;
@@ -13,7 +13,7 @@ export interface Unsigned {
   readonly payload: string;
 }
 
-export type Sign = (request: Unsigned, credentials: Credentials, now: number) => Record<string, string>;
+type Sign = (request: Unsigned, credentials: Credentials, now: number) => Record<string, string>;
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html */
 export function createSign(region: string): Sign {

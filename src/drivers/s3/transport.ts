@@ -6,7 +6,7 @@ import { createAgent } from './agent.js';
 import type { Settings } from './settings.js';
 import { BrokenExchange, WireFault } from './wire.js';
 
-export interface HttpRequest {
+interface HttpRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -14,7 +14,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-export interface Transport {
+interface Transport {
   /** The answer's head, its body unread. Rejects with a WireFault or BrokenExchange if none came. */
   send(request: HttpRequest): Promise<IncomingMessage>;
   close(): void;

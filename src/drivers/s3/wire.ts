@@ -18,13 +18,13 @@ export interface Wire {
 export interface SendOptions {
   readonly signal: AbortSignal;
 }
-export interface ListAsk {
+interface ListAsk {
   readonly prefix: string;
   readonly maxKeys: number;
   readonly startAfter?: string | undefined;
   readonly token?: string | undefined;
 }
-export interface UploadsAsk {
+interface UploadsAsk {
   readonly prefix: string;
   readonly keyMarker?: string | undefined;
   readonly idMarker?: string | undefined;
@@ -61,6 +61,8 @@ export interface Item {
   readonly modifiedAt: number | undefined;
   readonly etag?: string | undefined;
   readonly storageClass?: string | undefined;
+  /** A copy of its bytes is out of the archive, for now. */
+  readonly restored?: boolean | undefined;
 }
 export interface Upload {
   readonly key: string | undefined;

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createCredentials, type Lent } from '../../../src/drivers/s3/credentials.js';
+import { leanWire } from '../../../src/drivers/s3/lean.js';
+import { S3Store } from '../../../src/drivers/s3/s3.js';
 import { resolveSettings, type S3Options } from '../../../src/drivers/s3/settings.js';
+import { complaint, startScripted } from './scripted-server.js';
 
 const FILES: Record<string, string> = {
   '/h/.aws/credentials': `[default]\naws_access_key_id = D\naws_secret_access_key = ds\n[lab]\naws_access_key_id=L\naws_secret_access_key=l#s\naws_session_token=lt\n`,
@@ -81,6 +84,69 @@ describe('lent ones', () => {
     expect(await Promise.all([held.renew(used), held.renew(used)])).toEqual([true, true]);
     expect(await held.renew(used)).toBe(true);
     expect(asked()).toBe(2);
+  });
+  it('a provider that hangs holds nobody beyond his signal, and the next call asks afresh', async () => {
+    let asked = 0;
+    let expired = false;
+    const lent = () => ({ accessKeyId: `K${asked}`, secretAccessKey: 's' });
+    const chain = () => {
+      asked += 1;
+      return asked === 1 || (expired && asked === 3) ? new Promise<Lent>(() => {}) : Promise.resolve(lent());
+    };
+    const held = source({}, { HOME: '/empty' }, chain);
+    await expect(held.get(AbortSignal.timeout(20))).rejects.toThrow(/time/);
+    const used = await held.get(AbortSignal.timeout(5000));
+    expect(used.accessKeyId).toBe('K2');
+    expired = true;
+    await expect(held.renew(used, AbortSignal.timeout(20))).rejects.toThrow(/time/);
+    expect(await held.renew(used, AbortSignal.timeout(5000))).toBe(true);
+    expect((await held.get()).accessKeyId).toBe('K4');
+  });
+  it('a slow answer that nobody waited for serves the next call, unless it is of before a renewal', async () => {
+    const answers: ((found: Lent) => void)[] = [];
+    const held = source({}, { HOME: '/empty' }, () => new Promise<Lent>((resolve) => answers.push(resolve)));
+    const give = async (nth: number, id: string) => {
+      answers[nth]!({ accessKeyId: id, secretAccessKey: 's' });
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    await expect(held.get(AbortSignal.timeout(20))).rejects.toThrow(/time/);
+    await expect(held.get(AbortSignal.timeout(20))).rejects.toThrow(/time/);
+    await give(1, 'slow');
+    const used = await held.get();
+    expect(used.accessKeyId).toBe('slow');
+    const renewed = held.renew(used);
+    await give(0, 'slow');
+    await give(2, 'new');
+    expect(await renewed).toBe(true);
+    expect((await held.get()).accessKeyId).toBe('new');
+  });
+  it('a renewal that hangs ends with the call that needs it', async () => {
+    const server = await startScripted(() => ({ status: 400, body: complaint('ExpiredToken') }));
+    const settings = resolveSettings(
+      { bucket: 'b', endpoint: server.endpoint, region: 'r', timeouts: { totalMs: 300 } },
+      {},
+      () => undefined,
+    );
+    const keys = { accessKeyId: 'a', secretAccessKey: 's' };
+    let first = true;
+    const held = createCredentials({
+      settings: { ...settings, profile: 'none' },
+      env: { HOME: '/empty' },
+      readText: () => undefined,
+      chain: () => {
+        const given = first;
+        first = false;
+        return given ? Promise.resolve(keys) : new Promise(() => {});
+      },
+    });
+    const store = new S3Store(settings, held, leanWire(settings, held));
+    const began = performance.now();
+    await expect(store.list('')[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      facts: { status: 'ETIMEDOUT' },
+    });
+    expect(performance.now() - began).toBeLessThan(3000);
+    await store.close();
+    await server.close();
   });
   it('static ones cannot be renewed', async () => {
     const held = source({}, ENV);

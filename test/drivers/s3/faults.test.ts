@@ -194,6 +194,14 @@ describe.each(['lean', 'sdk'] as const)('when things break, %s', (wire) => {
     await wait(100);
     expect(server.sockets.size).toBe(0);
   });
+  it('a body that is given back unread leaves no connection behind', async () => {
+    const server = await startScripted(() => ({ headers: OBJECT, body: 'x'.repeat(8 << 20) }));
+    closing.push(() => server.close());
+    const store = open(server.endpoint);
+    for (let i = 0; i < 3; i++) await (await store.read('k'))?.body[Symbol.asyncIterator]().return?.();
+    await wait(100);
+    expect(server.sockets.size).toBe(0);
+  });
   it('a body that nobody reads is let go after a while', async () => {
     const server = await startScripted(() => ({ headers: OBJECT, body: 'x'.repeat(8 << 20) }));
     closing.push(() => server.close());

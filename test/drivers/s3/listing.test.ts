@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { s3Store } from '../../../src/drivers/s3/s3.js';
+import { leanWire } from '../../../src/drivers/s3/lean.js';
+import { S3Store, s3Store } from '../../../src/drivers/s3/s3.js';
+import { resolveSettings } from '../../../src/drivers/s3/settings.js';
 import type { Head, ListOptions, Store } from '../../../src/store/store.js';
 import { EMPTY_LIST, listed, type Scripted, startScripted } from './scripted-server.js';
 
@@ -63,6 +65,25 @@ describe.each(['lean', 'sdk'] as const)('a listing, %s', (wire) => {
     expect(await keys()).toEqual(['a-b', 'a/z', '0', 'c']);
     expect(store.traits.orderedList).toBe(false);
   });
+  it('pages that overlap give each key once, in whatever order', async () => {
+    await serve(
+      listed(['a', 'b', 'c'], more('t1')),
+      listed(['c', 'd'], more('t2')),
+      listed(['b', 'bb', 'd'], more('t3')),
+      listed(['a', 'e']),
+    );
+    expect(await keys()).toEqual(['a', 'b', 'c', 'd', 'bb', 'e']);
+  });
+  it('tells what was restored from an archive from what lies in it', async () => {
+    const status = (busy: boolean, until = '') =>
+      `<StorageClass>GLACIER</StorageClass><RestoreStatus><IsRestoreInProgress>${busy}</IsRestoreInProgress>${until}</RestoreStatus>`;
+    const until = '<RestoreExpiryDate>2099-01-01T00:00:00.000Z</RestoreExpiryDate>';
+    const one = (key: string, more: string) => listed([key]).replace('<StorageClass>STANDARD</StorageClass>', more);
+    await serve(one('a', status(false, until)), one('a', status(true)), one('a', status(false)));
+    expect((await list())[0]).not.toHaveProperty('archived');
+    expect((await list())[0]).toMatchObject({ archived: true });
+    expect((await list())[0]).toMatchObject({ archived: true });
+  });
   it('leaves out what does not come after the mark', async () => {
     await serve(listed(['a', 'b', 'c']));
     expect(await keys('', { after: 'a' })).toEqual(['b', 'c']);
@@ -81,7 +102,6 @@ describe.each(['lean', 'sdk'] as const)('a listing, %s', (wire) => {
     ['an empty token', [listed(['a'], more(''))], /not where/],
     ['the same token again', [listed(['a'], more('t')), listed(['b'], more('t'))], /repeats/],
     ['the same page with a fresh token', [listed(['a', 'b'], more('t1')), listed(['a', 'b'], more('t2'))], /repeats/],
-    ['a page that begins with the end of the last', [listed(['a', 'b'], more('t1')), listed(['b', 'c'])], /repeats/],
     ['no word on whether more follows', [listed(['a'], '')], /more follows/],
     [
       'another root',
@@ -129,5 +149,52 @@ describe.each(['lean', 'sdk'] as const)('a listing, %s', (wire) => {
     ]);
     await store.head('d');
     expect(server.asked.filter(({ url }) => url.includes('list-type'))).toHaveLength(1);
+  });
+});
+
+describe('a listing of AWS, which promises order', () => {
+  /** The store as it is at AWS's own address, but that the scripted server answers there. */
+  function open(): Store {
+    const keys = { accessKeyId: 'a', secretAccessKey: 's' };
+    const credentials = { get: async () => keys, renew: async () => false };
+    const given = resolveSettings({ bucket: 'b', endpoint: server.endpoint, region: 'us-east-1' }, {}, () => undefined);
+    const settings = { ...given, custom: false };
+    return new S3Store(settings, credentials, leanWire(settings, credentials));
+  }
+  const keys = async (from: Store) => {
+    const all: string[] = [];
+    for await (const { key } of from.list('')) all.push(key);
+    return all;
+  };
+
+  it('a page that goes backwards is no answer; the next listing expects no order', async () => {
+    const pages = [listed(['a', 'c'], more('t1')), listed(['b', 'd'])];
+    let at = 0;
+    server = await startScripted(() => ({ body: pages[at++ % 2] ?? '' }));
+    store = open();
+    expect(store.traits.orderedList).toBe(true);
+    const error = {
+      code: 'store/unavailable',
+      message: expect.stringContaining('backwards'),
+      facts: { retryable: true },
+    };
+    await expect(keys(store)).rejects.toMatchObject(error);
+    expect(store.traits.orderedList).toBe(false);
+    expect(await keys(store)).toEqual(['a', 'c', 'b', 'd']);
+  });
+  it('asks what was restored, which other servers need not know', async () => {
+    server = await startScripted(() => ({ body: EMPTY_LIST }));
+    store = open();
+    await keys(store);
+    const other = s3Store({
+      bucket: 'b',
+      endpoint: server.endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'a', secretAccessKey: 's' },
+    });
+    await keys(other);
+    await other.close();
+    const header = server.asked.map(({ headers }) => headers['x-amz-optional-object-attributes']);
+    expect(header).toEqual(['RestoreStatus', undefined]);
   });
 });

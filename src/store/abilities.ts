@@ -1,0 +1,18 @@
+import type { Abilities } from './store.js';
+
+/** How a wrapper changes what only some stores can do. What it does not name is handed on as it is. */
+export type AbilityChanges = {
+  readonly [K in keyof Abilities]-?: (inner: NonNullable<Abilities[K]>) => NonNullable<Abilities[K]>;
+};
+
+/** What the inner store cannot do stays missing: callers tell by that, and a wrapper must not promise it. */
+export function changeAbilities(inner: Abilities, changes: Partial<AbilityChanges>): Abilities {
+  const { uploads, folders, describe, clock } = inner;
+  return {
+    ...inner,
+    ...(uploads && changes.uploads && { uploads: changes.uploads(uploads) }),
+    ...(folders && changes.folders && { folders: changes.folders(folders) }),
+    ...(describe && changes.describe && { describe: changes.describe(describe) }),
+    ...(clock && changes.clock && { clock: changes.clock(clock) }),
+  };
+}
