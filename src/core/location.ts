@@ -73,6 +73,8 @@ function parseVolume(text: string, rest: string): VolumeLocation {
   if (!VOLUME.test(volume)) throw bad(text, `"${volume}" is no volume name`, 'write pvc://claim/path');
   const path = slash < 0 ? '' : rest.slice(slash + 1);
   if (path.split('/').includes('..')) throw bad(text, 'a volume path cannot climb out with ".."');
+  // On S3 `a//b` is a name like any other; a file system would make `a/b` of it, and one place would have two names.
+  if (/(?:^|\/)\.?\/|(?:^|\/)\.$/.test(path)) throw bad(text, 'a volume path has no empty segments and no "."');
   return { kind: 'volume', volume, path };
 }
 
@@ -102,7 +104,7 @@ export function isTree(location: Location): boolean {
 /** The place of a marker: a name below the tree, or a full URI. A path of this machine goes only with a tree on it. */
 export function locationBelow(tree: Location, name: string): Location {
   const whole = SCHEME.test(name) || (name.startsWith('/') && tree.kind === 'file');
-  const why = whole ? undefined : faultOfName(name);
+  const why = whole ? undefined : faultOfName(name, tree.kind);
   if (why !== undefined)
     throw new ConfigError('config/bad-marker', `marker ${JSON.stringify(name)}: ${why}`, {
       hint: 'a name below the tree, as in _SUCCESS, or a full URI',
@@ -119,12 +121,13 @@ export function locationBelow(tree: Location, name: string): Location {
   }
 }
 
-function faultOfName(name: string): string | undefined {
+function faultOfName(name: string, kind: Location['kind']): string | undefined {
   if (name === '') return 'a marker needs a name';
   if (name.startsWith('/')) return 'an absolute path is no name below this tree';
   if (name.endsWith('/')) return 'a marker is an object, not a tree';
   if (name.split('/').some((segment) => segment === '.' || segment === '..'))
     return 'a marker outside its tree proves nothing about it';
+  if (kind !== 's3' && name.includes('//')) return 'a path has no empty segments';
   return undefined;
 }
 

@@ -1,28 +1,28 @@
 /**
- * Where in a shell string a value would land, and how it is quoted there. Quoting is safe in two places only: as (part
- * of) a bare word, and in double quotes around one word. Everything else - code for another program, `$(...)`,
- * here-documents, arithmetic - is refused, because a second reader would take the value apart again.
+ * Where in a shell string a value would land, and how it is quoted there. Everything is refused but what a small grammar
+ * proves: a word of its own (bare, or in quotes around that one word) that is an argument or a redirection's target of a
+ * simple command whose name is plain and which does not read its arguments as a program. Too strict costs an `env` entry;
+ * too loose runs what somebody passed for a date. What the scanner does not follow ends it: from there on all is refused.
  */
 import { ConfigError } from './error.js';
 
-export type ShellContext = 'word' | 'double' | { readonly refused: string };
+export type ShellContext = 'word' | 'double' | 'single' | { readonly refused: string };
 type Part = string | { readonly text: string };
 
 /** By index in `pieces`; strings have no entry. */
 export function shellContexts(pieces: readonly Part[]): readonly (ShellContext | undefined)[] {
-  const scanner = new Scanner();
-  for (const piece of pieces) {
-    if (typeof piece === 'string') scanner.literal(piece);
-    else scanner.value();
-  }
-  const found = scanner.done();
+  const count = pieces.filter((piece) => typeof piece !== 'string').length;
+  const found = count === 0 ? [] : new Scanner(pieces, count).scan();
   let next = 0;
   return pieces.map((piece) => (typeof piece === 'string' ? undefined : found[next++]));
 }
 
 export function quoteAt(context: ShellContext | undefined, value: string, placeholder: string): string {
-  if (context === 'word') return `'${value.replaceAll("'", "'\\''")}'`;
-  if (context === 'double') return value.replace(/[\\"$`]/g, '\\$&');
+  const bare = `'${value.replaceAll("'", "'\\''")}'`;
+  if (context === 'word') return bare;
+  if (context === 'single') return bare.slice(1, -1);
+  // What still means something in double quotes (and "!" where a shell keeps a history) goes outside of them.
+  if (context === 'double') return /[\\"$`!]/.test(value) ? `"${bare}"` : value;
   throw new ConfigError(
     'config/unsafe-shell',
     `${placeholder} ${context?.refused ?? 'has no place'}, where its value could not be quoted safely`,
@@ -33,177 +33,476 @@ export function quoteAt(context: ShellContext | undefined, value: string, placeh
 export const SHELL_HINT =
   'give it to the command by env: { NAME: "{{...}}" } and write "$NAME", or write run as a list of arguments';
 
-/** One word of a path or an option, variables included: nothing in it reads as a program. */
-const ONE_WORD = /^(?:[\w./:=@%+,~-]|\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})*$/;
-
 const REASON = {
-  single: 'stands in single quotes',
-  command: 'stands inside a "$" and brackets',
-  backtick: 'stands inside backticks',
+  command: 'stands in or after "$" and brackets that hold more than plain words',
+  backtick: 'stands in or after backticks that hold more than plain words',
   comment: 'stands in a comment',
-  arithmetic: 'stands inside (( )) or [[ ]]',
-  lost: "stands after a here-document, $'...' or nested quotes",
-  evaluated: 'is handed to eval, let, ssh or -c',
-  glued: 'stands right after a "$" or a backslash',
-  phrase: 'stands in double quotes among other words',
+  arithmetic: 'stands in or after (( )), [[ ]] or $[ ]',
+  here: 'stands in or after a here-document',
+  ansi: `stands in or after $'...' or $"..."`,
+  open: 'stands in or after quotes that do not end',
+  lost: 'stands after something that only a shell can follow, such as a function, a case or an alias',
+  redirect: 'stands beside a redirection that shells read differently',
+  glued: 'stands right after a "$", a "$NAME" or a backslash',
+  odd: 'stands in a word with signs that a shell gives a meaning',
+  phrase: 'stands in quotes among other words',
+  assigned: 'stands in an assignment',
+  position: 'stands where it is no argument of a command',
+  piped: 'goes through a pipe to something that may take it for a program',
 } as const;
 
-type Nested = 'command' | 'backtick' | 'arithmetic';
-/** `lost`: this small scanner cannot be sure any more where it is, so nothing is put in from here on. */
-type State = 'plain' | 'single' | 'double' | 'comment' | 'lost' | Nested;
+const evaluates = (name: string) => `is handed to ${name.slice(0, 40)}, which may take its arguments for a program`;
 
-/** Inside a nested construct only brackets are counted; with any of these in it, its end is not sure. */
-const CONFUSING = /["'\\#<]|\bcase\b/;
-/** Commands and options that read their arguments as a program once more. */
-const EVALUATES =
-  /^(?:(?:.*\/)?(?:ssh|watch|parallel)|eval|let|trap|alias|declare|typeset|local|read|mapfile|readarray|PS4=.*|-[A-Za-z]*[cSv][A-Za-z]*)$/;
+/** Nothing in it means anything to a shell, or to most programs that read one word. */
+const TAME = /[\w./:=@%+,~-]/;
+const TAME_WORD = /^[\w./:=@%+,~-]*$/;
+/** The same with variables, which are no danger in double quotes. */
+const TAME_QUOTED = /^(?:[\w./:=@%+,~-]|\$[A-Za-z_]\w*|\$\{[A-Za-z_]\w*\})*$/;
+const COMMAND_NAME = /^[\w./+~,-]+$/;
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(/\s+/));
+/** Before a command, and after one. */
+const OPENERS = words('if then elif else while until do ! {');
+const CLOSERS = words('fi done esac }');
+/** What follows them is no simple command, or what their words mean is not what they meant before. */
+const UNFOLLOWED = words('case function select coproc [[ alias unalias');
+/** Of all shells that may be called `sh`. Many read names with subscripts (`a[$(x)]`) or arithmetic. */
+const BUILTINS = words(`. alias autoload bg bind break builtin caller command compgen complete compopt continue declare
+  dirs disown enable eval exec exit export fc fg float for functions getopts hash help history integer jobs kill let
+  local logout mapfile nameref noglob popd print pushd pwd read readarray readonly return select set setopt shift shopt
+  source suspend time times trap type typeset ulimit umask unalias unset unsetopt vared wait whence which zmodload`);
+/** Programs that run what they are given, wrappers around other programs among them. */
+const RUNNERS = words(`at awk batch bc bwrap busybox catchsegv chroot chrt crontab csi dc doas dsh ed emacs entr env ex
+  expect fakeroot faketime flock gawk gdb gosu gsed hyperfine ionice lldb ltrace m4 mawk mosh mysql nawk nice nohup nsenter
+  numactl parallel pdsh perf psql rlwrap rsh runuser screen script sed setpriv setsid sqlite3 ssh stdbuf strace su sudo
+  systemd-run taskset tclsh timeout tini tmux toybox unbuffer unshare valgrind vi vim nvim watch wish xargs`);
+/** They read their arguments as programs, and what comes through a pipe as data. */
+const FILTERS = words('awk gawk mawk nawk sed gsed');
+const INTERPRETER =
+  /^(?:(?:ba|da|a|k|mk|pdk|z|fi|c|tc|ya|po)?sh|python|pypy|ipython|perl|ruby|irb|node|nodejs|deno|bun|php|lua|luajit|rscript|julia|pwsh|powershell|groovy|guile|ocaml|scala|osascript)[\d.-]*$/;
+/** Anywhere among the arguments they show that the command runs another one. */
+const INNER = words('eval xargs ssh su sudo env busybox awk sed sh bash dash ash ksh mksh zsh fish csh tcsh');
+/** Options whose argument is a program. */
+const CODE_OPTION =
+  /^(?:-[A-Za-z]{0,5}[ce]|--?(?:command|eval|exec|execdir|execute|expression|init-file|ok|okdir|rcfile|rsh|split-string|to-command|checkpoint-action|use-compress-program)(?:=.*)?)$/s;
+/** They do nothing with their arguments but show or compare them. */
+const PRINTERS = words('echo printf test [');
+const UNARY = words('-n -z -e -f -d -r -w -x -s -L -h');
+
+// Texts with a NUL are refused, so one can stand for a value.
+const VALUE = '\0';
+
+interface Value {
+  readonly index: number;
+  readonly context: 'word' | 'double' | 'single';
+  fault?: string;
+}
+
+class Word {
+  /** As written, and without quotes; a value is a NUL. */
+  raw = '';
+  text = '';
+  /** No quotes and nothing with a meaning; all of it known; always one argument. */
+  plain = true;
+  literal = true;
+  single = true;
+  odd = false;
+  readonly values: Value[] = [];
+}
+
+interface Command {
+  readonly words: Word[];
+  readonly targets: Word[];
+  readonly assignments: Word[];
+  /** Words such as `then` or `{` came before it; `fi` or `}` is all it is. */
+  opened: boolean;
+  closed: boolean;
+}
+
+const empty = (): Command => ({ words: [], targets: [], assignments: [], opened: false, closed: false });
+
+class Lost extends Error {}
 
 class Scanner {
-  #state: State = 'plain';
-  /** Where we were when a nested construct began, what it holds so far, and its open brackets. */
-  #back: 'plain' | 'double' = 'plain';
-  #inner = '';
+  readonly #text: string;
+  readonly #found: ShellContext[];
+  #at = 0;
+  #next = 0;
   #depth = 0;
-  #last = '';
-  #escaped = false;
-  /** The bare word being read, to notice `eval` and `[[`. */
-  #word = '';
-  #evaluated = false;
-  /** What the open double quotes hold so far, and the values that wait for their end. */
-  #quoted = '';
-  #waiting: number[] = [];
-  readonly #found: ShellContext[] = [];
+  #command = empty();
+  #target = false;
+  /** Values in the pipeline so far; they may reach who reads from it. */
+  #piped: number[] = [];
+  #afterPipe = false;
+  #compound = false;
+  /** Of the word that is being read. */
+  #reading: readonly Value[] = [];
 
-  literal(text: string): void {
-    for (const char of text) {
-      this.#step(char);
-      this.#last = char;
+  constructor(pieces: readonly Part[], count: number) {
+    const sound = pieces.every((piece) => typeof piece !== 'string' || !piece.includes(VALUE));
+    this.#text = sound ? pieces.map((piece) => (typeof piece === 'string' ? piece : VALUE)).join('') : '`';
+    // Refused unless something below shows the opposite.
+    this.#found = Array.from({ length: count }, () => ({ refused: REASON.lost }));
+  }
+
+  scan(): readonly ShellContext[] {
+    try {
+      while (this.#at < this.#text.length) this.#token();
+      this.#endCommand();
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      this.#lose(error.message);
     }
-  }
-
-  value(): void {
-    const refused = this.#refusal();
-    if (this.#state === 'double') this.#waiting.push(this.#found.length);
-    this.#found.push(refused === undefined ? (this.#state === 'double' ? 'double' : 'word') : { refused });
-    this.#word += 'x';
-    this.#last = 'x';
-    this.#escaped = false;
-  }
-
-  done(): readonly ShellContext[] {
-    // Quotes that never end are no shell string; nothing in them is safe.
-    if (this.#state === 'double') this.#settleQuoted(false);
     return this.#found;
   }
 
-  #refusal(): string | undefined {
-    if (this.#state !== 'plain' && this.#state !== 'double') return REASON[this.#state];
-    if (this.#escaped || this.#last === '$') return REASON.glued;
-    return this.#evaluated ? REASON.evaluated : undefined;
+  /** Who knows what the rest does to that which was begun: all that is still open is refused as well. */
+  #lose(refused: string): void {
+    const open = this.#compound ? this.#found.keys() : [...this.#piped, ...indices(this.#command)];
+    for (const index of open) this.#found[index] = { refused };
+    for (let index = this.#next; index < this.#found.length; index++) this.#found[index] = { refused };
+    for (const { index } of this.#reading) this.#found[index] = { refused };
   }
 
-  #step(char: string): void {
-    if (this.#escaped) {
-      this.#escaped = false;
-      // A continued line is one line: the two characters are as good as not there.
-      if (char === '\n') return;
-      this.#word += char;
-      this.#quoted += char;
+  #token(): void {
+    const char = this.#text[this.#at]!;
+    if (char === ' ' || char === '\t') this.#at++;
+    else if (this.#text.startsWith('\\\n', this.#at)) this.#at += 2;
+    else if (char === '#') this.#comment();
+    else if (char === '\n') this.#separate(1, !(this.#afterPipe && isEmpty(this.#command)));
+    else if (';|&()<>'.includes(char)) this.#operator();
+    else this.#place(this.#word());
+  }
+
+  #comment(): void {
+    for (; this.#at < this.#text.length && this.#text[this.#at] !== '\n'; this.#at++)
+      if (this.#text[this.#at] === VALUE) this.#found[this.#next++] = { refused: REASON.comment };
+  }
+
+  #operator(): void {
+    const [operator = ''] = /^(?:&&|\|\||;;&?|;&|\|&|&>|<<|<\(|>\(|[<>]&|>>|>\||<>|\(\(|[;|&()<>])/.exec(
+      this.#text.slice(this.#at, this.#at + 3),
+    )!;
+    const { length } = operator;
+    // With a continued line right after it, it may be another operator.
+    if (this.#text.startsWith('\\\n', this.#at + length)) throw new Lost(REASON.lost);
+    switch (operator) {
+      case '&&':
+      case '||':
+      case ';':
+      case '&':
+        return this.#separate(length, true);
+      case '|': {
+        // Who reads after a group gets what any command in it writes.
+        const all = this.#command.closed;
+        this.#separate(length, false);
+        if (all) this.#piped = [...this.#found.keys()].filter((index) => index < this.#next);
+        this.#afterPipe = true;
+        return;
+      }
+      case '(':
+        if (!isEmpty(this.#command)) throw new Lost(REASON.lost);
+        this.#open();
+        this.#depth++;
+        this.#at += length;
+        return;
+      case ')':
+        if (--this.#depth < 0) throw new Lost(REASON.lost);
+        this.#separate(length, true);
+        this.#command.closed = true;
+        return;
+      case '<':
+      case '>':
+      case '>>':
+      case '>|':
+      case '<>':
+        if (this.#target) throw new Lost(REASON.redirect);
+        this.#target = true;
+        this.#at += length;
+        return;
+      case '<&':
+      case '>&': {
+        const [, to = ''] = /^(\d+|-)(?=[\s;|&)]|$)/.exec(this.#text.slice(this.#at + 2, this.#at + 16)) ?? [];
+        if (to === '' || this.#target) throw new Lost(REASON.redirect);
+        this.#at += length + to.length;
+        return;
+      }
+      case '((':
+        throw new Lost(REASON.arithmetic);
+      case '<<':
+        throw new Lost(REASON.here);
+      default:
+        throw new Lost(operator.includes('>') || operator.includes('<') ? REASON.redirect : REASON.lost);
+    }
+  }
+
+  /** A group begins: what comes through a pipe to it goes who knows where. */
+  #open(): void {
+    this.#compound = true;
+    if (this.#afterPipe) this.#dropPiped();
+  }
+
+  #dropPiped(): void {
+    for (const index of this.#piped) this.#found[index] = { refused: REASON.piped };
+    this.#piped = [];
+  }
+
+  #separate(length: number, ends: boolean): void {
+    this.#endCommand();
+    this.#at += length;
+    if (!ends) return;
+    this.#piped = [];
+    this.#afterPipe = false;
+  }
+
+  #place(word: Word): void {
+    const command = this.#command;
+    if (this.#target) {
+      command.targets.push(word);
+      this.#target = false;
       return;
     }
-    switch (this.#state) {
-      case 'plain':
-        return this.#plain(char);
-      case 'double':
-        return this.#double(char);
-      case 'single':
-        if (char === "'") this.#state = 'plain';
-        return;
-      case 'comment':
-        if (char === '\n') this.#endCommand();
-        return;
-      case 'command':
-        if ('({'.includes(char)) this.#depth++;
-        return this.#nested(char, ')}'.includes(char) && --this.#depth === 0);
-      case 'backtick':
-        return this.#nested(char, char === '`');
-      case 'arithmetic':
-        return this.#nested(char, this.#last + char === '))' || this.#last + char === ']]');
-      case 'lost':
-        return;
-      default:
-        return this.#state satisfies never;
+    const follows = this.#text[this.#at];
+    // `2>`: a number right before a redirection belongs to it.
+    if ((follows === '<' || follows === '>') && /^\d+$/.test(word.raw)) return;
+    if (command.words.length > 0 || command.closed) command.words.push(word);
+    else if (OPENERS.has(word.raw)) {
+      this.#open();
+      command.opened = true;
+    } else if (CLOSERS.has(word.raw)) command.closed = true;
+    else if (UNFOLLOWED.has(word.text)) throw new Lost(word.text === '[[' ? REASON.arithmetic : REASON.lost);
+    else if (/^[A-Za-z_]\w*=/.test(word.raw)) command.assignments.push(word);
+    else {
+      if (word.text === 'for') this.#open();
+      command.words.push(word);
     }
-  }
-
-  #plain(char: string): void {
-    const pair = this.#last + char;
-    if (char === '\\') this.#escaped = true;
-    else if (pair === "$'" || pair === '<<') this.#state = 'lost';
-    else if (char === "'" || char === '"') this.#openQuotes(char === '"' ? 'double' : 'single');
-    else if (char === '`') this.#nest('backtick');
-    else if (pair === '$(' || pair === '${') this.#nest('command');
-    else if (pair === '((') this.#nest('arithmetic');
-    else if (char === '#' && this.#word === '') this.#state = 'comment';
-    // `2>&1` and `a=(` end no command, and who evaluates goes on doing so.
-    else if (pair === '=(' || (char === '&' && this.#last !== '&')) this.#endWord();
-    else if (';|&\n()'.includes(char)) this.#endCommand();
-    else if (' \t<>'.includes(char)) this.#endWord();
-    else this.#word += char;
-  }
-
-  #endWord(): void {
-    if (EVALUATES.test(this.#word)) this.#evaluated = true;
-    if (this.#word === '[[') this.#nest('arithmetic');
-    this.#word = '';
   }
 
   #endCommand(): void {
-    this.#evaluated = false;
-    this.#word = '';
-    this.#state = 'plain';
+    const command = this.#command;
+    if (this.#target) throw new Lost(REASON.redirect);
+    this.#command = empty();
+    if (this.#afterPipe && !isEmpty(command) && (command.opened || command.closed || !readsData(command.words)))
+      this.#dropPiped();
+    const fault = command.closed || command.words.length === 0 ? REASON.position : faultOf(command.words);
+    const settle = (list: readonly Word[], why: string | undefined) => {
+      for (const { index, context, fault: own } of list.flatMap(({ values }) => values)) {
+        const refused = why ?? own;
+        this.#found[index] = refused === undefined ? context : { refused };
+        if (refused === undefined) this.#piped.push(index);
+      }
+    };
+    settle(command.assignments, REASON.assigned);
+    settle(command.words.slice(0, 1), fault ?? REASON.position);
+    settle(command.words.slice(1), fault);
+    settle(command.targets, fault);
   }
 
-  #openQuotes(state: 'single' | 'double'): void {
-    this.#state = state;
-    this.#quoted = '';
-    this.#waiting = [];
-    this.#word += 'x';
-  }
-
-  #double(char: string): void {
-    if (char === '"') {
-      this.#state = 'plain';
-      return this.#settleQuoted(ONE_WORD.test(this.#quoted));
+  #word(): Word {
+    const word = new Word();
+    this.#reading = word.values;
+    const from = this.#at;
+    for (; this.#at < this.#text.length; ) {
+      const char = this.#text[this.#at]!;
+      if (' \t\n;|&()<>'.includes(char)) break;
+      if (char === VALUE) this.#value(word, 'word');
+      else if (char === "'") this.#single(word);
+      else if (char === '"') this.#double(word);
+      else if (char === '\\') this.#backslash(word);
+      else if (char === '$' || char === '`') this.#expansion(word, false);
+      else {
+        if (!TAME.test(char)) {
+          word.odd = true;
+          word.plain = word.literal = word.single = false;
+        }
+        word.text += char;
+        this.#at++;
+      }
     }
-    this.#quoted += char;
-    if (char === '\\') this.#escaped = true;
-    else if (char === '`') this.#nest('backtick');
-    else if (this.#last === '$' && (char === '(' || char === '{')) this.#nest('command');
+    word.raw = this.#text.slice(from, this.#at);
+    if (word.odd) for (const value of word.values) value.fault ??= REASON.odd;
+    this.#reading = [];
+    return word;
   }
 
-  /** Only at the closing quote is it known whether the values stood in one word. */
-  #settleQuoted(oneWord: boolean): void {
-    if (!oneWord) for (const index of this.#waiting) this.#found[index] = { refused: REASON.phrase };
-    this.#waiting = [];
+  #value(word: Word, context: Value['context']): void {
+    const before = this.#text[this.#at - 1];
+    word.values.push({
+      index: this.#next++,
+      context,
+      ...((before === '$' || before === '\\') && { fault: REASON.glued }),
+    });
+    word.text += VALUE;
+    word.plain = word.literal = false;
+    this.#at++;
   }
 
-  #nest(state: Nested): void {
-    this.#back = this.#state === 'double' ? 'double' : 'plain';
-    this.#state = state;
-    this.#inner = '';
-    this.#depth = 1;
+  #single(word: Word): void {
+    const from = ++this.#at;
+    const end = this.#text.indexOf("'", from);
+    if (end < 0) throw new Lost(REASON.open);
+    const first = word.values.length;
+    word.plain = false;
+    for (; this.#at < end; ) {
+      if (this.#text[this.#at] === VALUE) this.#value(word, 'single');
+      else word.text += this.#text[this.#at++];
+    }
+    this.#at++;
+    if (!TAME_WORD.test(this.#text.slice(from, end).replaceAll(VALUE, '')))
+      for (const value of word.values.slice(first)) value.fault ??= REASON.phrase;
   }
 
-  #nested(char: string, ends: boolean): void {
-    this.#inner += char;
-    if (this.#back === 'double') this.#quoted += char;
-    if (CONFUSING.test(char) || (ends && CONFUSING.test(this.#inner))) {
-      this.#state = 'lost';
-      this.#settleQuoted(false);
-    } else if (ends) {
-      this.#state = this.#back;
-      this.#word += 'x';
+  #double(word: Word): void {
+    const from = ++this.#at;
+    const first = word.values.length;
+    word.plain = false;
+    for (;;) {
+      const char = this.#text[this.#at];
+      if (char === undefined) throw new Lost(REASON.open);
+      if (char === '"') break;
+      if (char === VALUE) this.#value(word, 'double');
+      else if (char === '$' || char === '`') this.#expansion(word, true);
+      else if (char === '\\') {
+        // A backslash before any other character stays; both are taken together so that `\"` does not end the quotes.
+        const escaped = this.#text[this.#at + 1] ?? '';
+        word.text += '$`"\\\n'.includes(escaped) ? escaped.replace('\n', '') : char;
+        this.#at += '$`"\\\n'.includes(escaped) ? 2 : 1;
+      } else {
+        word.text += char;
+        this.#at++;
+      }
+    }
+    const inside = this.#text.slice(from, this.#at++);
+    for (const value of word.values.slice(first)) {
+      if (/\$\w+\0/.test(inside)) value.fault ??= REASON.glued;
+      // A slash stands for the value: it joins nothing that stands around it.
+      if (!TAME_QUOTED.test(inside.replaceAll(VALUE, '/'))) value.fault ??= REASON.phrase;
     }
   }
+
+  #backslash(word: Word): void {
+    const escaped = this.#text[this.#at + 1];
+    if (escaped === undefined) throw new Lost(REASON.open);
+    word.plain = false;
+    this.#at++;
+    if (escaped === VALUE) return;
+    if (escaped !== '\n') word.text += escaped;
+    this.#at++;
+  }
+
+  /** `$NAME`, `${...}`, `$(...)` and backticks, skipped where their end is beyond doubt. */
+  #expansion(word: Word, quoted: boolean): void {
+    const from = this.#at;
+    this.#at = this.#endOfExpansion(quoted);
+    const raw = this.#text.slice(from, this.#at);
+    word.text += raw;
+    word.plain = word.literal = false;
+    // "$@" is as many words as there are arguments.
+    if (!quoted || raw.includes('@')) word.single = false;
+  }
+
+  #endOfExpansion(quoted: boolean): number {
+    const [text, at] = [this.#text, this.#at];
+    if (text[at] === '`') {
+      const end = matchAt(/`[^`\\"'#<\0]*`/y, text, at);
+      if (end === undefined) throw new Lost(REASON.backtick);
+      return end;
+    }
+    const next = text[at + 1] ?? '';
+    if (next === '[') throw new Lost(REASON.arithmetic);
+    if (next === '\\') throw new Lost(REASON.glued);
+    if (next === '(') return this.#endOfBrackets(at + 2);
+    if (next === '{') {
+      const end = matchAt(/\$\{[^\s|{}"'\\`$()<\0][^{}"'\\`$()<\0]*\}/y, text, at);
+      if (end === undefined) throw new Lost(REASON.command);
+      return end;
+    }
+    if (!quoted && (next === "'" || next === '"')) throw new Lost(REASON.ansi);
+    return matchAt(/\$(?:[A-Za-z_]\w*|[0-9?#$!@*-])/y, text, at) ?? at + 1;
+  }
+
+  /** With no quotes, comments, here-documents or `case` in it, brackets can only be counted one way. */
+  #endOfBrackets(from: number): number {
+    let depth = 1;
+    for (let at = from; at < this.#text.length; at++) {
+      const char = this.#text[at]!;
+      if (char === '(') depth++;
+      else if (char === ')' && --depth === 0) {
+        if (/\bcase\b/.test(this.#text.slice(from, at))) break;
+        return at + 1;
+      } else if ('"\'\\`#<{}\0'.includes(char)) break;
+    }
+    throw new Lost(REASON.command);
+  }
+}
+
+function matchAt(pattern: RegExp, text: string, at: number): number | undefined {
+  pattern.lastIndex = at;
+  return pattern.test(text) ? pattern.lastIndex : undefined;
+}
+
+function isEmpty({ words, targets, assignments, closed }: Command): boolean {
+  return words.length + targets.length + assignments.length === 0 && !closed;
+}
+
+function indices({ words, targets, assignments }: Command): number[] {
+  return [...words, ...targets, ...assignments].flatMap(({ values }) => values.map(({ index }) => index));
+}
+
+const isPlainName = ({ raw, plain }: Word) => raw === '[' || (plain && COMMAND_NAME.test(raw));
+const nameOf = ({ text }: Word) => text.slice(text.lastIndexOf('/') + 1).toLowerCase();
+
+/** Why this command may not be given any value, be it quoted ever so well. */
+function faultOf([command, ...rest]: readonly Word[]): string | undefined {
+  if (!command || !isPlainName(command)) return evaluates('a command whose name is no plain word');
+  const name = nameOf(command);
+  if (BUILTINS.has(name) || RUNNERS.has(name)) return evaluates(name);
+  if (name === 'printf' && !isTextFormat(rest[0])) return evaluates('printf without a literal format of texts');
+  if ((name === 'test' || name === '[') && !isSimpleTest(name, rest)) return evaluates('a test of many parts');
+  if (INTERPRETER.test(name) && !hasScript(name, rest)) return evaluates(`${name} without a script's name`);
+  if (PRINTERS.has(name)) return undefined;
+  const last = rest.findLastIndex(({ values }) => values.length > 0);
+  for (const word of rest.slice(0, last + 1)) {
+    const before = word.text.split(VALUE, 1)[0] ?? '';
+    if (CODE_OPTION.test(before)) return evaluates(`the option ${before}`);
+    if (word.values.length === 0 && INNER.has(nameOf(word))) return evaluates(nameOf(word));
+  }
+  return undefined;
+}
+
+/** Does it take what comes through a pipe for data? */
+function readsData([command, ...rest]: readonly Word[]): boolean {
+  if (!command || !isPlainName(command)) return false;
+  const name = nameOf(command);
+  if (FILTERS.has(name)) return true;
+  if (BUILTINS.has(name) || RUNNERS.has(name) || (INTERPRETER.test(name) && !hasScript(name, rest))) return false;
+  return !rest.some((word) => INNER.has(nameOf(word)));
+}
+
+/** `-v NAME` and some shells' `%d` read a name or a sum. */
+function isTextFormat(format: Word | undefined): boolean {
+  return format?.literal === true && /^(?!-)(?:[^%]|%%|%[-0-9.]*[sbq])*$/.test(format.text);
+}
+
+/** `-v NAME` and some shells' `-eq` evaluate; with more parts than these a value could become an operator. */
+function isSimpleTest(name: string, args: readonly Word[]): boolean {
+  const closed = name === '[' && args.at(-1)?.raw === ']';
+  if (name === '[' && !closed) return false;
+  const inner = closed ? args.slice(0, -1) : args;
+  const [a, b, c, ...more] = inner[0]?.raw === '!' ? inner.slice(1) : inner;
+  if (!a?.single || !b?.single || more.length > 0) return false;
+  if (!c) return a.literal && UNARY.has(a.text);
+  return c.single && b.literal && (b.text === '=' || b.text === '!=');
+}
+
+/** A script is named before any value, so that values are its arguments and nothing else. */
+function hasScript(name: string, args: readonly Word[]): boolean {
+  const python = /^(?:python|pypy)/.test(name);
+  const flags = python ? /^-[uBOIsq]+$/ : /sh[\d.-]*$/.test(name) ? /^-[eux]+$/ : undefined;
+  let at = 0;
+  while (flags && args[at]?.plain && flags.test(args[at]!.text)) at++;
+  const module = python && args[at]?.raw === '-m';
+  const script = args[module ? at + 1 : at];
+  if (!script?.literal || /^(?:-|\/(?:dev|proc)\/|$)/.test(script.text)) return false;
+  return !module || !/^(?:timeit|pdb|code|trace|cProfile|profile|runpy)$/.test(script.text);
 }

@@ -7,6 +7,7 @@ import type { Policy } from '../core/policy.js';
 import { buildPolicies } from './build-policies.js';
 import { defined, toMs } from './build-step.js';
 import { buildStores } from './build-stores.js';
+import { refusePlaceholders } from './check-references.js';
 import type { IssueCode, Path } from './issue.js';
 import { prune, type Reporter, reportShape } from './report-shape.js';
 import { type ConfigInput, configSchema } from './schema.js';
@@ -54,6 +55,7 @@ function read(value: unknown, reporter: Reporter): ConfigInput | undefined {
   const parsed = configSchema.safeParse(value);
   if (parsed.success) return parsed.data;
   reportShape(parsed.error.issues, value, [], reporter);
+  if (reporter.issues.overflow) return undefined;
   const again = configSchema.safeParse(
     prune(value, parsed.error.issues, { policies: { extends: 'parts' }, stores: undefined, workspaces: undefined }),
   );
@@ -76,6 +78,7 @@ function buildWorkspaces(
 ): Readonly<Record<string, Workspace>> {
   for (const [name, { cache, parent }] of Object.entries(input)) {
     const path: Path = ['workspaces', name];
+    refusePlaceholders(cache, [...path, 'cache'], 'a cache is one place for all runs', { issues });
     try {
       parseLocation(cache);
     } catch (error) {

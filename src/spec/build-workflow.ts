@@ -12,6 +12,7 @@ import { checkGraph } from './check-graph.js';
 import { checkOutputs } from './check-outputs.js';
 import { checkOverlap } from './check-overlap.js';
 import { checkReferences, refusePlaceholders } from './check-references.js';
+import { checkSharedMarkers } from './check-shared-markers.js';
 import type { Draft, DraftStep } from './draft.js';
 import { type IssueCode, type Path, quote } from './issue.js';
 import { prune, type Reporter, reportShape } from './report-shape.js';
@@ -36,14 +37,23 @@ export function buildWorkflow(value: unknown, options: BuildOptions, reporter: R
   const policies = buildPolicies(head.policies ?? {}, known, ['policies'], issues);
   const stores = buildStores(head.stores ?? {}, options.folder, ['stores'], issues);
   const cache = head.cache ?? '.stepaside/';
-  checkCache(cache, reporter);
+  const sound = checkCache(cache, reporter);
   const steps = readSteps((value as { steps?: unknown }).steps, head.defaults ?? {}, params, reporter);
-  const draft: Draft = { ...reporter, folder: options.folder, params, policies, steps };
+  const draft: Draft = {
+    ...reporter,
+    folder: options.folder,
+    stores: { ...options.config.stores, ...stores },
+    cache: sound ? cache : undefined,
+    params,
+    policies,
+    steps,
+  };
   checkDefaults(head.defaults ?? {}, reporter);
-  checkGraph(draft);
-  checkReferences(draft);
-  checkOutputs(draft);
-  checkOverlap(draft);
+  for (const check of [checkGraph, checkReferences, checkOutputs, checkSharedMarkers, checkOverlap]) {
+    // The file is refused already, and nothing more would be listed.
+    if (issues.overflow) issues.stop();
+    else check(draft);
+  }
   return {
     name: head.name,
     file: options.file,
@@ -60,6 +70,7 @@ function readHead(value: unknown, reporter: Reporter): Omit<WorkflowInput, 'step
   const parsed = workflowSchema.safeParse(stepsApart(value));
   if (parsed.success) return parsed.data;
   reportShape(parsed.error.issues, value, [], reporter);
+  if (reporter.issues.overflow) return undefined;
   const rest = prune(value, parsed.error.issues, {
     params: 'x',
     policies: { extends: 'parts' },
@@ -93,6 +104,7 @@ function readSteps(
     let parsed = stepSchema.safeParse(raw);
     if (!parsed.success) {
       reportShape(parsed.error.issues, raw, at, reporter);
+      if (reporter.issues.overflow) return [];
       const rest = prune(raw, parsed.error.issues);
       if (!rest) return [];
       // A step without a usable name is checked all the same.
@@ -146,13 +158,15 @@ function like(model: Scalar | undefined, text: string): Scalar {
   return typeof model === 'number' && exact ? number : text;
 }
 
-function checkCache(cache: string, { issues }: Reporter): void {
+function checkCache(cache: string, { issues }: Reporter): boolean {
   refusePlaceholders(cache, ['cache'], 'the cache is one place for all runs', { issues });
   try {
     parseLocation(cache);
+    return true;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     issues.error(error.code as IssueCode, ['cache'], error.message, { hint: error.hint });
+    return false;
   }
 }
 

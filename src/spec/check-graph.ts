@@ -4,7 +4,7 @@ import type { Need, Series } from '../core/step.js';
 import { parseTemplate, substitute } from '../core/template.js';
 import type { Draft, DraftStep } from './draft.js';
 import { quote } from './issue.js';
-import { oneOf } from './suggest.js';
+import { MAX_NAMES, oneOf } from './suggest.js';
 
 export function checkGraph(draft: Draft): void {
   const byName = new Map<string, number>();
@@ -18,7 +18,10 @@ export function checkGraph(draft: Draft): void {
       });
     }
   }
-  for (const step of draft.steps) checkNeeds(step, byName, draft);
+  for (const step of draft.steps) {
+    if (draft.issues.overflow) return draft.issues.stop();
+    checkNeeds(step, byName, draft);
+  }
   findCycles(draft, byName);
 }
 
@@ -40,7 +43,7 @@ function checkNeeds({ step, at }: DraftStep, byName: ReadonlyMap<string, number>
       });
     else if (target === undefined)
       issues.error('config/unknown-step', path, `there is no step ${quote(need.step)}`, {
-        hint: () => oneOf(need.step, [...byName.keys()]),
+        hint: () => (byName.size > MAX_NAMES ? undefined : oneOf(need.step, [...byName.keys()])),
       });
     else if (need.item !== undefined) checkItem(need, step.forEach, draft.steps[target]!, path, draft);
   }

@@ -1,15 +1,19 @@
 /** Outputs and their markers: fields that fit together, and markers that can prove what the policy asks for. */
 import { ConfigError } from '../core/error.js';
-import { contains, formatLocation, isTree, type Location, parseLocation } from '../core/location.js';
+import { isTree, type Location, locationBelow, parseLocation } from '../core/location.js';
+import { mapTexts } from '../core/resolve.js';
 import type { Output } from '../core/step.js';
 import { isSuccess } from './build-step.js';
-import { type Draft, type DraftStep, isAbsolute, sample } from './draft.js';
+import { type Draft, type DraftStep, filePath, isAbsolute, sample } from './draft.js';
 import { type IssueCode, type Path, quote } from './issue.js';
+import { canonicalPlace, type Ground } from './place-pattern.js';
 import { oneOf } from './suggest.js';
 
 export function checkOutputs(draft: Draft): void {
   for (const step of draft.steps) {
+    if (draft.issues.overflow) return draft.issues.stop();
     checkStep(step, draft);
+    checkConditionMarkers(step, draft);
     const names = new Set<string>();
     for (const [index, output] of step.step.outputs.entries()) {
       const path = [...step.at, 'outputs', index];
@@ -135,7 +139,7 @@ function checkMarker(output: Output, path: Path, step: DraftStep, draft: Draft):
       'choose another name, such as _stepaside.json',
     );
   const at = 'marker' in raw ? [...path, 'marker'] : path;
-  const wrong = judgeMarker(sample(output.path ?? '', step, draft), sample(output.marker, step, draft));
+  const wrong = judgeMarker(sample(output.path ?? '', step, draft), sample(output.marker, step, draft), draft);
   if (wrong) issues.error(wrong.code ?? 'config/bad-marker', at, wrong.why, { hint: wrong.hint });
 }
 
@@ -145,34 +149,62 @@ interface Wrong {
   readonly code?: IssueCode;
 }
 
+/** Conditions ask for markers as well; what could not be asked when it comes to it is said now. */
+function checkConditionMarkers(step: DraftStep, draft: Draft): void {
+  if (!step.step.when) return;
+  let place = '';
+  mapTexts(step.step, (text, { group, path }) => {
+    if (group !== 'when') return text;
+    if (path.at(-1) === 'path') place = text;
+    const wrong =
+      path.at(-1) === 'marker' ? faultOfName(sample(place, step, draft), sample(text, step, draft)) : undefined;
+    if (wrong)
+      draft.issues.error(wrong.code ?? 'config/bad-marker', filePath(step, path), wrong.why, { hint: wrong.hint });
+    return text;
+  });
+}
+
 /**
  * A name is below the output's tree. An output that is no tree has no "below": there the marker must be written in full,
  * since `data.csv` + `done` could be `data.csvdone`, `data.csv/done` or a sibling, and a wrong guess would prove nothing.
  */
-function judgeMarker(place: string, marker: string): Wrong | undefined {
+function faultOfName(place: string, marker: string): Wrong | undefined {
   if (marker.endsWith('/')) return { why: 'a marker is an object, not a tree', hint: 'leave the "/" at the end off' };
   if (marker.split('/').includes('..')) return { why: 'a marker cannot climb out of its tree with ".."' };
   const output = parse(place);
   if (!output) return undefined;
-  if (!isAbsolute(marker)) {
-    if (isTree(output)) return undefined;
+  if (isTree(output)) {
+    try {
+      locationBelow(output, marker);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return { why: error.message, hint: error.hint, code: error.code as IssueCode };
+    }
+  }
+  if (!isAbsolute(marker))
     return {
-      why: 'the output is a single object, so a marker has no tree to be in',
+      why: 'the path is a single object, so a marker has no tree to be in',
       hint: `write the marker in full, as in ${place}.done with its s3://, pvc:// or "/" at the beginning, or make the output a tree`,
     };
-  }
-  const full = parse(marker);
-  if (!full)
-    return {
-      code: 'config/bad-location',
-      why: `${quote(marker)} is no place`,
-      hint: 'write a name below the tree, or a full URI',
-    };
-  if (formatLocation(full) === formatLocation(output)) return { why: 'the marker is the output itself' };
-  if (isTree(output) && contains(output, full)) return undefined;
-  const folder = parentOf(full);
-  const home = isTree(output) ? output : parentOf(output);
-  if (contains(folder, home) && formatLocation(folder) !== formatLocation(home))
+  if (parse(marker)) return undefined;
+  return {
+    code: 'config/bad-location',
+    why: `${quote(marker)} is no place`,
+    hint: 'write a name below the tree, or a full URI',
+  };
+}
+
+function judgeMarker(place: string, marker: string, ground: Ground): Wrong | undefined {
+  const wrong = faultOfName(place, marker);
+  const output = parse(place);
+  if (wrong || !output || !isAbsolute(marker)) return wrong;
+  // One spelling for each, since a mount may be written by its path or by its volume.
+  const [home, full] = [canonicalPlace(place, ground), canonicalPlace(marker, ground)];
+  if (full === home) return { why: 'the marker is the output itself' };
+  const tree = isTree(output) ? home : home.slice(0, home.lastIndexOf('/') + 1);
+  const folder = full.slice(0, full.lastIndexOf('/') + 1);
+  if (tree !== folder && tree.startsWith(folder))
     return {
       why: 'the marker lies above its output, so it proves nothing about it',
       hint: 'give every output a marker of its own, in its tree',
@@ -187,11 +219,4 @@ function parse(text: string): Location | undefined {
     if (error instanceof ConfigError) return undefined;
     throw error;
   }
-}
-
-function parentOf(place: Location): Location {
-  const text = place.kind === 's3' ? place.key : place.path;
-  const parent = text.slice(0, text.replace(/\/$/, '').lastIndexOf('/') + 1);
-  if (place.kind === 's3') return { ...place, key: parent };
-  return { ...place, path: parent };
 }

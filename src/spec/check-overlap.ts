@@ -2,11 +2,10 @@
  * No two runs write to one place, nor one inside another's. Few places are written out and looked up, which is exact and
  * linear; of many only the patterns are compared, and what cannot be told apart that way is tried up to a limit.
  */
-import { paramValues } from '../core/resolve.js';
-import { countItems, countSeries, items } from '../core/series.js';
-import { type Draft, type DraftStep, isAbsolute, sample } from './draft.js';
+import { countItems, countSeries, type Item, items } from '../core/series.js';
+import { type Draft, type DraftStep, isAbsolute, sample, valuesOf } from './draft.js';
 import { type Path, quote } from './issue.js';
-import { meets, type PlacePattern, placeOf, placePattern, surelyApart } from './place-pattern.js';
+import { canonicalPlace, meets, type PlacePattern, placeOf, placePattern, surelyApart } from './place-pattern.js';
 
 interface Place {
   readonly order: number;
@@ -28,7 +27,9 @@ export const OVERLAP_LIMITS = {
 } as const;
 
 export function checkOverlap(draft: Draft): void {
-  const places = collect(draft).filter((place) => reachesEveryItem(place, draft));
+  const all = collect(draft);
+  checkCachePlace(all, draft);
+  const places = all.filter((place) => reachesEveryItem(place, draft));
   const written: Place[] = [];
   const many: Place[] = [];
   let budget: number = OVERLAP_LIMITS.written;
@@ -51,12 +52,12 @@ export function checkOverlap(draft: Draft): void {
 /** Outputs, and markers that do not lie in their own output's tree. */
 function collect(draft: Draft): Place[] {
   const places: Place[] = [];
-  const params = paramValues(draft);
+  const params = valuesOf(draft);
   for (const step of draft.steps) {
     const { forEach, outputs } = step.step;
     for (const [index, { name, path, marker }] of outputs.entries()) {
       const add = (kind: Place['kind'], text: string, at: Path) => {
-        const pattern = placePattern(text, draft.folder, params, forEach);
+        const pattern = placePattern(text, draft, params, forEach);
         if (pattern)
           places.push({ order: places.length, step, kind, name, path: at, pattern, count: countItems(forEach) });
       };
@@ -66,6 +67,34 @@ function collect(draft: Draft): Place[] {
     }
   }
   return places;
+}
+
+/** The cache is a tree of ours: what a run empties or fills must not be in it, on it or around it. */
+function checkCachePlace(places: readonly Place[], draft: Draft): void {
+  if (draft.cache === undefined) return;
+  const cache = canonicalPlace(draft.cache, draft).replace(/\/$/, '');
+  let budget: number = OVERLAP_LIMITS.written;
+  for (const { kind, pattern, step, path, count } of places.toSorted((a, b) => a.count - b.count)) {
+    // What is neither plain nor few enough to be written out is refused as unproven in any case.
+    if (!pattern.plain) budget -= count;
+    if (!pattern.plain && budget < 0) continue;
+    const hit = pattern.plain
+      ? meets(pattern, cache, true) || meets(pattern, cache, false)
+      : anyItem(step, (item) => touches(placeOf(pattern, item), cache));
+    if (hit)
+      draft.issues.error('config/overlap', path, `the ${kind} meets the cache, ${quote(draft.cache)}`, {
+        hint: 'give it a place beside the cache, or move the cache with cache: PLACE',
+      });
+  }
+}
+
+function anyItem({ step }: DraftStep, test: (item: Item) => boolean): boolean {
+  for (const item of items(step.forEach)) if (test(item)) return true;
+  return false;
+}
+
+function touches(a: string, b: string): boolean {
+  return a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
 }
 
 /** A path without some hole is the same for all items of that name. */
@@ -87,6 +116,12 @@ class Overlaps {
 
   constructor(draft: Draft) {
     this.#draft = draft;
+  }
+
+  /** Nothing more would be listed. */
+  get overflow(): boolean {
+    if (this.#draft.issues.overflow) this.#draft.issues.stop();
+    return this.#draft.issues.overflow;
   }
 
   overlap(a: Place, b: Place, how: 'same' | 'inside' | 'around'): void {
@@ -140,11 +175,12 @@ function compareWritten(places: readonly Place[], overlaps: Overlaps): void {
   const all: { readonly text: string; readonly written: Written }[] = [];
   for (const place of places) {
     let item = 0;
+    if (overlaps.overflow) return;
     for (const values of items(place.step.step.forEach)) {
       const text = placeOf(place.pattern, values);
       const written = { place, item: item++ };
       // On a volume there is no second thing of that name, be it file or folder.
-      const own = place.pattern.tree || !place.pattern.flat ? trees : objects;
+      const own = place.pattern.tree || !text.startsWith('s3:') ? trees : objects;
       const before = own.get(text);
       if (!before) own.set(text, written);
       else if (mayNotMeet(before, written)) overlaps.overlap(before.place, place, 'same');
@@ -152,6 +188,7 @@ function compareWritten(places: readonly Place[], overlaps: Overlaps): void {
     }
   }
   for (const { text, written } of all) {
+    if (overlaps.overflow) return;
     for (let slash = text.lastIndexOf('/'); slash > 0; slash = text.lastIndexOf('/', slash - 1)) {
       const around = trees.get(text.slice(0, slash));
       if (around && mayNotMeet(around, written)) overlaps.overlap(around.place, written.place, 'inside');

@@ -3,20 +3,21 @@
 import { ConfigError } from '../core/error.js';
 import { compileGlob } from '../core/glob.js';
 import { parseLocation } from '../core/location.js';
-import { mapTexts, paramValues, references } from '../core/resolve.js';
+import { mapTexts, references } from '../core/resolve.js';
 import { itemAt } from '../core/series.js';
 import { SHELL_HINT, shellContexts } from '../core/shell.js';
 import type { Scalar } from '../core/step.js';
 import { type Piece, parseTemplate, placeholders, type Scope, substitute, type Use } from '../core/template.js';
-import { type Draft, type DraftStep, filePath } from './draft.js';
+import { type Draft, type DraftStep, filePath, namesOf, valuesOf } from './draft.js';
 import { ISSUE_CODES, type IssueCode, type Path, quote } from './issue.js';
 import { MAX_PLACE } from './schema.js';
 import { oneOf } from './suggest.js';
 import { unresolvedHint } from './unresolved.js';
 
 export function checkReferences(draft: Draft): void {
-  const params = paramValues(draft);
+  const params = valuesOf(draft);
   for (const step of draft.steps) {
+    if (draft.issues.overflow) return draft.issues.stop();
     mapTexts(step.step, (text, { group, as, path }) => {
       checkText(text, { as, group, path: filePath(step, path), marker: path.at(-1) === 'marker' }, step, draft, params);
       return text;
@@ -54,7 +55,7 @@ function checkText(
       // A forEach that is itself wrong was left out of the step.
       if (piece.source === 'each' && each.length === 0 && 'forEach' in step.raw) continue;
       issues.error('config/unresolved-placeholder', path, `${piece.text} stands for nothing here`, {
-        hint: () => unresolvedHint(piece, Object.keys(draft.params), each),
+        hint: () => unresolvedHint(piece, namesOf(draft), each),
       });
     } else if (
       piece.source === 'params' &&
@@ -145,6 +146,7 @@ function checkLiteralTexts(step: DraftStep, draft: Draft): void {
   refusePlaceholders(memoize.scope, filePath(step, ['memoize', 'scope']), 'a scope is taken literally', draft);
   for (const word of script?.interpreter ?? [])
     refusePlaceholders(word, [...step.at, 'script', 'interpreter'], 'an interpreter is taken literally', draft);
+  checkKeys(step.step.inputs.values, filePath(step, ['inputs', 'values']), draft);
   // In a program braces of all kinds are usual; only what is surely meant for us is refused.
   const ours = placeholders(script?.source ?? '').find(({ source }) => source !== 'unknown');
   if (ours)
@@ -158,14 +160,26 @@ function checkLiteralTexts(step: DraftStep, draft: Draft): void {
     );
 }
 
+/** Values of `inputs.values` are filled in at any depth; the names of its maps are not. */
+function checkKeys(value: unknown, path: Path, draft: Draft): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    const at = [...path, Array.isArray(value) ? Number(name) : name];
+    if (!Array.isArray(value)) refusePlaceholders(name, at, 'a name is taken literally', draft, 'key');
+    checkKeys(inner, at, draft);
+  }
+}
+
 export function refusePlaceholders(
   text: string | undefined,
   path: Path,
   why: string,
   { issues }: Pick<Draft, 'issues'>,
+  part: 'key' | 'value' = 'value',
 ): void {
   const [first] = placeholders(text ?? '');
-  if (first) issues.error('config/placeholder-not-allowed', path, `${why}: ${first.text} would stay as it is`);
+  if (first)
+    issues.error('config/placeholder-not-allowed', path, `${why}: ${first.text} would stay as it is`, { part });
 }
 
 function checkParamNames(step: DraftStep, { issues, params }: Draft): void {
@@ -174,7 +188,7 @@ function checkParamNames(step: DraftStep, { issues, params }: Draft): void {
     for (const [index, name] of list.entries())
       if (!among.has(name))
         issues.error('config/unknown-param', [...path, index], `there is no param ${quote(name)}`, {
-          hint: () => oneOf(name, [...among]),
+          hint: () => oneOf(name, among),
         });
   };
   const choice = step.step.inputs.params;

@@ -1,9 +1,10 @@
 /** A workflow while it is being checked: what could be built of it, and where it stands in the file. */
 
+import type { StoreSetting } from '../core/config.js';
 import type { Policy } from '../core/policy.js';
 import { paramValues } from '../core/resolve.js';
 import { itemAt } from '../core/series.js';
-import type { Param, Step } from '../core/step.js';
+import type { Param, Scalar, Step } from '../core/step.js';
 import { parseTemplate } from '../core/template.js';
 import type { Path } from './issue.js';
 import type { Reporter } from './report-shape.js';
@@ -17,10 +18,32 @@ export interface DraftStep {
 
 export interface Draft extends Reporter {
   readonly folder: string;
+  /** Those of the config with those of the file over them. */
+  readonly stores: Readonly<Record<string, StoreSetting>>;
+  /** Where records go; undefined if it is no place. */
+  readonly cache: string | undefined;
   readonly params: Readonly<Record<string, Param>>;
   readonly policies: Readonly<Record<string, Policy>>;
   readonly steps: readonly DraftStep[];
 }
+
+const VALUES = new WeakMap<
+  object,
+  { readonly values: Readonly<Record<string, Scalar>>; readonly names: readonly string[] }
+>();
+
+function ofParams({ params }: Draft) {
+  let known = VALUES.get(params);
+  if (!known) {
+    known = { values: paramValues({ params }), names: Object.keys(params) };
+    VALUES.set(params, known);
+  }
+  return known;
+}
+
+/** Gathered once for a workflow, not for every text in it. */
+export const valuesOf = (draft: Draft) => ofParams(draft).values;
+export const namesOf = (draft: Draft) => ofParams(draft).names;
 
 /** The path of a text in the file, which has short forms that the built step has not. */
 export function filePath({ raw, at }: DraftStep, path: Path): Path {
@@ -41,7 +64,7 @@ function hasPath(root: unknown, path: Path): boolean {
 
 /** The text for the first item: enough to see its shape. What does not stand for anything stays as it is. */
 export function sample(text: string, { step }: DraftStep, draft: Draft): string {
-  const values = { params: paramValues(draft), each: itemAt(step.forEach, 0), unknown: {} };
+  const values = { params: valuesOf(draft), each: itemAt(step.forEach, 0), unknown: {} };
   return parseTemplate(text)
     .map((piece) => {
       if (typeof piece === 'string') return piece;

@@ -99,6 +99,7 @@ export class Issues {
   /** What could not be read is not judged as well. */
   readonly #unreadable = new Set<string>();
   #dropped = 0;
+  #stopped = false;
 
   constructor(locator: Locator) {
     this.#locator = locator;
@@ -135,6 +136,16 @@ export class Issues {
     this.#found.set(`${line}:${col} ${code} ${issue.path} ${message}`, issue);
   }
 
+  /** So much is wrong that nothing more will be listed: who would look for more may stop. */
+  get overflow(): boolean {
+    return this.#dropped > 0;
+  }
+
+  /** Somebody did stop, so what was counted is not all. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   get hasErrors(): boolean {
     return this.#dropped > 0 || this.all().some(({ severity }) => severity === 'error');
   }
@@ -143,7 +154,7 @@ export class Issues {
     const sorted = [...this.#found.values()].sort((a, b) => a.line - b.line || a.col - b.col);
     if (this.#dropped === 0) return sorted;
     const last = sorted.at(-1)!;
-    const message = `and ${this.#dropped} more problems`;
+    const message = `and ${this.#stopped ? 'at least ' : ''}${this.#dropped} more problems`;
     return [...sorted, { ...last, code: 'config/too-many-issues', path: '', message, severity: 'error' }];
   }
 }

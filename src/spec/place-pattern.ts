@@ -1,5 +1,6 @@
 /** A place with holes for items of `forEach`, cut into segments, so that two of them can be told apart without trying items. */
 import { posix } from 'node:path';
+import type { StoreSetting } from '../core/config.js';
 import { type Item, seriesIndexOf } from '../core/series.js';
 import type { Scalar, Series } from '../core/step.js';
 import { parseTemplate } from '../core/template.js';
@@ -14,6 +15,15 @@ export interface PlacePattern {
   readonly holes: ReadonlySet<string>;
   /** Every value stays inside its segment, and every segment has one hole at most: then segments decide everything. */
   readonly plain: boolean;
+  /** As it was before it was put in order, holes marked: with values in it, it may be another kind of place. */
+  readonly marked: string;
+  readonly ground: Ground;
+}
+
+/** What places are relative to: the workflow's folder, and where volumes are mounted. */
+export interface Ground {
+  readonly folder: string;
+  readonly stores: Readonly<Record<string, StoreSetting>>;
 }
 /** Literal text and names of holes by turns, literal first and last. */
 export type Segment = readonly string[];
@@ -24,7 +34,7 @@ const MARK = '\0';
 /** Undefined if a placeholder is not resolvable: that is said elsewhere. */
 export function placePattern(
   text: string,
-  folder: string,
+  ground: Ground,
   params: Readonly<Record<string, Scalar>>,
   forEach: Readonly<Record<string, Series>>,
 ): PlacePattern | undefined {
@@ -38,25 +48,34 @@ export function placePattern(
       marked += MARK + piece.name + MARK;
     } else return undefined;
   }
-  const place = canonicalPlace(marked, folder);
+  const place = canonicalPlace(marked, ground);
   const tree = place.endsWith('/');
-  const segments = (tree ? place.slice(0, -1) : place).split('/').map((segment) => segment.split(MARK));
   const tame = [...holes].every((name) => {
     const series = forEach[name]!;
     return series.kind !== 'list' || series.items.every((item) => !/[/]|^\.{0,2}$/.test(String(item)));
   });
+  // Values may bring a scheme, or be half of one: then nothing is known of any segment.
+  const anywhere = /^[^/]*\0[^/]*\/\//.test(marked) || (!tame && /^[^/]*\0/.test(marked));
+  const segments = anywhere
+    ? [['', [...holes][0]!, '']]
+    : (tree ? place.slice(0, -1) : place).split('/').map((segment) => segment.split(MARK));
   return {
     segments,
     tree,
     flat: place.startsWith('s3:'),
     forEach,
     holes,
+    marked,
+    ground,
     plain: tame && segments[0]!.length === 1 && segments.every((segment) => holesIn(segment).size <= 1),
   };
 }
 
-/** One spelling for one place: `s3a://` is `s3://`, local paths are absolute and without `.` and `//`. */
-function canonicalPlace(text: string, folder: string): string {
+/**
+ * One spelling for one place: `s3a://` is `s3://`, local paths are absolute and without `.` and `//`, and a volume that
+ * is mounted here is the folder where it is.
+ */
+export function canonicalPlace(text: string, { folder, stores }: Ground): string {
   const [, scheme, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/s.exec(text) ?? [];
   switch (scheme?.toLowerCase()) {
     case undefined:
@@ -67,8 +86,16 @@ function canonicalPlace(text: string, folder: string): string {
     case 's3a':
     case 's3n':
       return `s3:${rest.includes('/') ? rest : `${rest}/`}`;
-    default:
-      return `${scheme?.toLowerCase()}:${posix.normalize(rest.includes('/') ? rest : `${rest}/`)}`;
+    default: {
+      const path = posix.normalize(rest.includes('/') ? rest : `${rest}/`);
+      const slash = path.indexOf('/');
+      const setting = Object.hasOwn(stores, `pvc://${path.slice(0, slash)}`)
+        ? stores[`pvc://${path.slice(0, slash)}`]
+        : undefined;
+      if (scheme?.toLowerCase() === 'pvc' && setting?.kind === 'mount')
+        return posix.normalize(`${setting.mount}/${path.slice(slash + 1)}`);
+      return `${scheme?.toLowerCase()}:${path}`;
+    }
   }
 }
 
@@ -78,11 +105,15 @@ function holesIn(segment: Segment): Set<string> {
 
 /** The place of one item, without the `/` of a tree. */
 export function placeOf(pattern: PlacePattern, item: Item): string {
+  // Values with a slash were not there when the path was put in order.
+  if (!pattern.plain) {
+    const whole = pattern.marked.split(MARK).map((part, index) => (index % 2 === 1 ? String(item[part]) : part));
+    return withoutSlash(canonicalPlace(whole.join(''), pattern.ground));
+  }
   const text = pattern.segments
     .map((segment) => segment.map((part, index) => (index % 2 === 1 ? String(item[part]) : part)).join(''))
     .join('/');
-  // Values with a slash were not there when the path was put in order.
-  return pattern.plain || pattern.flat ? withoutSlash(text) : posix.normalize(text).replace(/\/$/, '');
+  return withoutSlash(text);
 }
 
 /** A loop, since the pattern for it takes the square of the number of slashes elsewhere. */

@@ -9,7 +9,7 @@ import { type Issue, Issues, type Locator, type Path, type Position, quote, shor
 export const LIMITS = {
   depth: 64,
   /** Lexemes, about five for each short line. */
-  tokens: 400_000,
+  tokens: 300_000,
   /** Values after aliases are expanded. */
   values: 500_000,
   /** Characters of one text. */
@@ -23,7 +23,9 @@ export interface ReadYaml {
   readonly issues: Issues;
 }
 
-export function readYaml(text: string, file: string): ReadYaml {
+export function readYaml(source: string, file: string): ReadYaml {
+  // Editors do not show it, so it is no column.
+  const text = source.startsWith('\uFEFF') ? source.slice(1) : source;
   const lines = new LineCounter();
   const locator = new NodeLocator(file, lines);
   const issues = new Issues(locator);
@@ -36,6 +38,18 @@ export function readYaml(text: string, file: string): ReadYaml {
 
   const parsed = parse(text, lines);
   if ('message' in parsed) return fail('config/too-large', parsed.offset, parsed.message, parsed.hint);
+
+  // Under YAML 1.1 `no` is false and 012 is ten: one file would mean two things.
+  const directive = parsed.tokens.find(
+    (token) => token.type === 'directive' && !/^%(?:TAG|YAML\s+1\.2)\s/.test(`${token.source} `),
+  );
+  if (directive)
+    return fail(
+      'config/yaml-syntax',
+      directive.offset,
+      `the directive ${quote('source' in directive ? directive.source : '')} is not allowed: files are YAML 1.2`,
+      'leave the line out',
+    );
 
   // uniqueKeys is quadratic in the parser; the walk below finds duplicates with a set.
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, keepSourceTokens: false });
@@ -76,19 +90,19 @@ interface Parsed {
   readonly tokens: readonly CST.Token[];
 }
 
-/** First the lexemes are counted, which costs little and keeps nothing; then they are parsed with an eye on the depth. */
+/** First the lexemes are counted, which costs little and builds nothing; then they are parsed with an eye on the depth. */
 function parse(text: string, lines: LineCounter): Bomb | Parsed {
-  const bomb = countLexemes(text);
-  if (bomb) {
+  const lexemes = lexemesOf(text);
+  if ('message' in lexemes) {
     lines.addNewLine(0);
-    for (let at = text.indexOf('\n'); at >= 0 && at < bomb.offset; at = text.indexOf('\n', at + 1))
+    for (let at = text.indexOf('\n'); at >= 0 && at < lexemes.offset; at = text.indexOf('\n', at + 1))
       lines.addNewLine(at + 1);
-    return bomb;
+    return lexemes;
   }
   const parser = new Parser(lines.addNewLine);
   lines.addNewLine(0);
   const tokens: CST.Token[] = [];
-  for (const lexeme of new Lexer().lex(text)) {
+  for (const lexeme of lexemes) {
     for (const token of parser.next(lexeme)) tokens.push(token);
     // Each level takes two places on the parser's stack; the walk counts exactly. Deep recursion kills the process.
     if (parser.stack.length > 2 * LIMITS.depth)
@@ -101,11 +115,11 @@ function parse(text: string, lines: LineCounter): Bomb | Parsed {
 /** The lexer's own marks, which stand for nothing in the text. */
 const MARKS = new Set(['\u0002', '\u0018', '\u001f']);
 
-function countLexemes(text: string): Bomb | undefined {
-  let count = 0;
+function lexemesOf(text: string): Bomb | readonly string[] {
+  const lexemes: string[] = [];
   let offset = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    if (++count > LIMITS.tokens)
+    if (lexemes.push(lexeme) > LIMITS.tokens)
       return {
         offset,
         message: `the file holds more than ${LIMITS.tokens.toLocaleString('en')} words and signs`,
@@ -119,7 +133,7 @@ function countLexemes(text: string): Bomb | undefined {
       };
     if (!MARKS.has(lexeme)) offset += lexeme.length;
   }
-  return undefined;
+  return lexemes;
 }
 
 class Refusal extends Error {}

@@ -14,7 +14,10 @@ export interface Reporter {
 
 /** `base` is the path of `root` in the file. */
 export function reportShape(found: readonly ZodIssue[], root: unknown, base: Path, reporter: Reporter): void {
-  for (const issue of found) report(issue, valueAt(root, pathOf(issue)), [...base, ...pathOf(issue)], reporter);
+  for (const issue of found) {
+    if (reporter.issues.overflow) return reporter.issues.stop();
+    report(issue, valueAt(root, pathOf(issue)), [...base, ...pathOf(issue)], reporter);
+  }
 }
 
 function pathOf(issue: ZodIssue): Path {
@@ -64,8 +67,10 @@ function report(issue: ZodIssue, got: unknown, path: Path, reporter: Reporter): 
     }
     case 'invalid_union':
       return union(issue.errors, got, what, hint, path, reporter);
-    default:
-      return issues.error('config/bad-value', path, what, { hint });
+    default: {
+      const code = issue.code === 'custom' ? (issue.params?.['code'] as IssueCode | undefined) : undefined;
+      return issues.error(code ?? 'config/bad-value', path, code ? `${quote(String(got))} ${what}` : what, { hint });
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { DURATION, parseDuration } from '../core/duration.js';
 import { LEVELS } from '../core/policy.js';
+import { isReserved, RESERVED_HINT } from './check-value.js';
 
 /** The message of an unknown field carries the legal names, for "did you mean". */
 function fields<T extends z.core.$ZodLooseShape>(shape: T) {
@@ -18,6 +19,10 @@ const NAME_TEXT = 'must be letters, digits, "-", "_" or "."';
 const name = z
   .string()
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,200}$/, `${NAME_TEXT}, at most 200 of them`)
+  .refine((text) => !isReserved(text), {
+    error: `cannot be a name\n${RESERVED_HINT}`,
+    params: { code: 'config/reserved-name' },
+  })
   .describe('Letters, digits, "-", "_" and "."');
 /** Names that stand in placeholders: they cannot hold a dot, nor look like an index. */
 const variable = z
@@ -47,9 +52,17 @@ const duration = z
   )
   .describe('A length of time: 3d, 72h, 1h30m, P3D, PT12H, or 0. Months and years are refused.');
 
-const argv = z.array(z.string()).min(1);
+// Refinements, so that they are no part of the JSON Schema: what an editor marks is marked well enough by `min`.
+const shell = text.refine((line) => line === '' || /\S/.test(line), 'must not be blank');
+const argv = z
+  .array(z.string())
+  .min(1)
+  .refine(([program]) => program === undefined || /\S/.test(program), {
+    error: 'must name a program first, not a blank',
+    path: [0],
+  });
 const command = z
-  .union([text, argv], { error: 'must be a shell text or a list of arguments' })
+  .union([shell, argv], { error: 'must be a shell text or a list of arguments' })
   .describe('A shell text, or a list of arguments that no shell sees');
 
 /** Characters: S3 ends at 1,024 bytes, Linux at 4,096. */
@@ -191,7 +204,7 @@ export const stepSchema = fields({
   run: command.optional(),
   script: fields({
     interpreter: z
-      .union([text, argv], { error: 'must be a command or a list of arguments' })
+      .union([shell, argv], { error: 'must be a command or a list of arguments' })
       .describe('What reads the source, such as python3'),
     source: text.describe('The program; placeholders are not replaced in it'),
   })

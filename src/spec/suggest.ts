@@ -20,7 +20,7 @@ const SYNONYMS: Readonly<Record<string, string>> = {
 
 /** Long names and long lists are not worth the time: a flood of mistakes must stay cheap. */
 const MAX_NAME = 64;
-const MAX_NAMES = 2_000;
+export const MAX_NAMES = 2_000;
 
 export function suggest(wrong: string, names: readonly string[]): string | undefined {
   const synonym = Object.hasOwn(SYNONYMS, wrong) ? SYNONYMS[wrong] : undefined;
@@ -44,8 +44,10 @@ export function didYouMean(wrong: string, names: readonly string[]): string | un
   return name === undefined ? undefined : `did you mean "${name}"?`;
 }
 
-/** The nearest name, or else all of them if they fit a line. */
-export function oneOf(wrong: string, names: readonly string[]): string | undefined {
+/** The nearest name, or else all of them if they fit a line. Sets are only written out if they are not too long. */
+export function oneOf(wrong: string, among: readonly string[] | ReadonlySet<string>): string | undefined {
+  if ('size' in among && among.size > MAX_NAMES) return undefined;
+  const names = [...among];
   return (
     didYouMean(wrong, names) ?? (names.length > 0 && names.length <= 20 ? `known: ${names.join(', ')}` : undefined)
   );

@@ -1,5 +1,5 @@
 import type { Placeholder } from '../core/template.js';
-import { suggest } from './suggest.js';
+import { MAX_NAMES, suggest } from './suggest.js';
 
 /** What a placeholder that stands for nothing was probably meant to be. */
 export function unresolvedHint(
@@ -10,6 +10,8 @@ export function unresolvedHint(
   const { source, name } = placeholder;
   if (name.startsWith('=')) return 'expressions are not evaluated; compute the value in the step';
   if (source === 'each' && each.length === 0) return 'the step has no forEach';
+  // Too many to be worth the time, for every mistake again.
+  if (params.length + each.length > MAX_NAMES) return undefined;
   const known = [...params.map((param) => `params.${param}`), ...each.map((item) => `each.${item}`)];
   if (known.length === 0) return 'the workflow declares no params';
   const meant =

@@ -62,31 +62,48 @@ const BOMBS: readonly (readonly [string, () => string | { readonly bytes: number
   ],
   [
     'a flood of params',
-    () => `name: w\nparams: {\n${Array.from({ length: 40_000 }, (_, i) => `  p${i}: 0${i}`).join(',\n')}}\nsteps: []`,
+    () => `name: w\nparams: {\n${Array.from({ length: 28_000 }, (_, i) => `  p${i}: 0${i}`).join(',\n')}}\nsteps: []`,
     /empty-list/,
   ],
   [
     'a flood of wrong params',
-    () => `name: w\nparams:\n${Array.from({ length: 40_000 }, (_, i) => `  p${i}: []\n`).join('')}steps: []`,
+    () => `name: w\nparams:\n${Array.from({ length: 35_000 }, (_, i) => `  p${i}: []\n`).join('')}steps: []`,
     /wrong-type/,
   ],
   [
     'a flood of unknown needs',
     () =>
-      `name: w\nsteps:\n${Array.from({ length: 10_000 }, (_, i) => `  - { name: step-${i}, run: x, needs: [stop-${i}, stpe-${i}] }\n`).join('')}`,
+      `name: w\nsteps:\n${Array.from({ length: 8_000 }, (_, i) => `  - { name: step-${i}, run: x, needs: [stop-${i}, stpe-${i}] }\n`).join('')}`,
     /unknown-step/,
   ],
   [
     'a long chain of policies',
     () =>
-      `name: w\npolicies:\n${Array.from({ length: 20_000 }, (_, i) => `  p${i}: { extends: p${i + 1} }\n`).join('')}steps: []`,
+      `name: w\npolicies:\n${Array.from({ length: 16_000 }, (_, i) => `  p${i}: { extends: p${i + 1} }\n`).join('')}steps: []`,
     /unknown-policy/,
   ],
   [
     'a long list against a long list',
     () =>
-      `name: w\nparams: {\n${Array.from({ length: 25_000 }, (_, i) => `  p${i}: 1`).join(',\n')}}\nsteps: [{ name: a, run: x, memo: [${Array.from({ length: 35_000 }, (_, i) => `q${i}`).join(',')}] }]`,
+      `name: w\nparams: {\n${Array.from({ length: 18_000 }, (_, i) => `  p${i}: 1`).join(',\n')}}\nsteps: [{ name: a, run: x, memo: [${Array.from({ length: 30_000 }, (_, i) => `q${i}`).join(',')}] }]`,
     /unknown-param/,
+  ],
+  [
+    'a flood of steps without a name',
+    () => `name: w\nsteps:\n${Array.from({ length: 20_000 }, (_, i) => `  - { nme: a${i} }\n`).join('')}`,
+    /too-many-issues/,
+  ],
+  [
+    'a flood of outputs at one place',
+    () =>
+      `name: w\nsteps:\n${Array.from({ length: 7_000 }, (_, i) => `  - { name: s${i}, run: x, outputs: [{ path: out/ }] }\n`).join('')}`,
+    /overlap.*too-many-issues/,
+  ],
+  [
+    'a flood of mistakes beside a flood of params',
+    () =>
+      `name: w\nparams: {\n${Array.from({ length: 10_000 }, (_, i) => `  p${i}: 1`).join(',\n')}}\nsteps:\n${Array.from({ length: 3_000 }, (_, i) => `  - { name: s${i}, run: "{{params.q${i}}}", outputs: [{ path: o${i}/, marker: a }] }\n`).join('')}`,
+    /unresolved/,
   ],
   ['a file of 100 MB', () => ({ bytes: 100_000_000 }), /too-large/],
   ['100,000 levels of flow nesting', () => `name: w\nsteps: ${'['.repeat(100_000)}${']'.repeat(100_000)}`, /too-large/],
@@ -99,8 +116,8 @@ const BOMBS: readonly (readonly [string, () => string | { readonly bytes: number
   ],
   ['a list of a million lines', () => `name: w\nsteps:\n${'- a\n'.repeat(1_000_000)}`, /too-large/],
   ['a flood of one key', () => 'a: 1\n'.repeat(1_000_000), /too-large/],
-  ['a flood of one key below the limit', () => 'a: 1\n'.repeat(55_000), /duplicate-key/],
-  ['a flood of unknown fields', () => Array.from({ length: 50_000 }, (_, i) => `k${i}: 1\n`).join(''), /unknown-field/],
+  ['a flood of one key below the limit', () => 'a: 1\n'.repeat(40_000), /duplicate-key/],
+  ['a flood of unknown fields', () => Array.from({ length: 40_000 }, (_, i) => `k${i}: 1\n`).join(''), /unknown-field/],
   ['one text of 10 MB', () => `name: "${'x'.repeat(10_000_000)}"`, /too-large/],
   ['a block text of 10 MB', () => `name: |\n${'  xxxxxxxxx\n'.repeat(900_000)}`, /too-large/],
   ['a key of 10 MB', () => `${'x'.repeat(10_000_000)}: 1`, /too-large/],
@@ -137,8 +154,9 @@ describe('what is meant to cost much costs little', () => {
     expect(codes).not.toContain('ok');
     expect(first.line).toBeGreaterThanOrEqual(1);
     expect(rssMiB).toBeLessThan(256);
-    // Time of the processor, since others may be at work on this machine. What stays below the limits is read in full.
-    expect(ms).toBeLessThan(codes.includes('config/too-large') ? 1_000 : 5_000);
+    // Time of the processor, since others may be at work on this machine. What stays below the limits is read in full,
+    // and YAML takes two thirds of that; of the mistakes in it no more are gathered than are listed.
+    expect(ms).toBeLessThan(codes.includes('config/too-large') ? 1_000 : 2_500);
   });
 
   test('an issue of a bomb points at the place', () => {

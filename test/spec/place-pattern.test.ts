@@ -31,7 +31,12 @@ test('apart means apart, and meeting is exact', () => {
   );
   const build = ([path, tree, n, m, root]: typeof side extends fc.Arbitrary<infer T> ? T : never): PlacePattern => {
     const of = ({ from, length, every }: typeof n): Series => ({ kind: 'integers', from, to: from + length, every });
-    return placePattern(`${root}${path.join('/')}${tree ? '/' : ''}`, '/flow', {}, { n: of(n), m: of(m) })!;
+    return placePattern(
+      `${root}${path.join('/')}${tree ? '/' : ''}`,
+      { folder: '/flow', stores: {} },
+      {},
+      { n: of(n), m: of(m) },
+    )!;
   };
   const written = (pattern: PlacePattern) => [...items(pattern.forEach)].map((item) => placeOf(pattern, item));
   const touch = (a: string, b: string, p: PlacePattern, q: PlacePattern) => {
