@@ -20,7 +20,8 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   preset: ['core', 'hash', 'store', 'drivers', 'look', 'engine'],
   heart: ['store', 'engine', 'preset'],
   cli: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'preset', 'cli'],
-  index: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'preset'],
+  library: ['core', 'spec', 'engine', 'preset'],
+  index: ['core', 'hash', 'library', 'spec', 'store', 'look', 'engine', 'preset'],
 };
 
 const roomOf = (name: string): string => name.split('/', 1)[0]!.replace(/\.ts$/, '');

@@ -15,7 +15,8 @@ export type StoreCode =
   | 'store/no-credentials'
   | 'store/closed';
 export type IntegrityCode = 'integrity/digest' | 'integrity/size' | 'integrity/encoding';
-export type Code = ConfigCode | StoreCode | IntegrityCode;
+export type StepCode = 'step/failed' | 'step/refused' | 'step/interrupted';
+export type Code = ConfigCode | StoreCode | IntegrityCode | StepCode;
 
 export abstract class StepasideError extends Error {
   abstract readonly code: Code;
@@ -77,6 +78,22 @@ export class IntegrityError extends StepasideError {
   ) {
     super(message, options);
     this.code = code;
+  }
+}
+
+/** A step did not end well: what it was about is in `step`. */
+export class StepError extends StepasideError {
+  readonly code: StepCode;
+  readonly step: string;
+  constructor(
+    code: StepCode,
+    step: string,
+    message: string,
+    options: { readonly hint?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, options);
+    this.code = code;
+    this.step = step;
   }
 }
 

@@ -299,9 +299,16 @@ export async function recordOf(
   const { made, adopted, ...rest } = facts;
   const outputs: StoredOutput[] = [];
   for (const { own, parts, markerSeen } of made) outputs.push(await storedOutput(engine, own, parts, markerSeen));
-  for (const { name, probe } of instance.resolved.outputs)
-    if (probe !== undefined)
-      outputs.push({ name, uri: `probe:${name}`, markerSeen: false, count: 0, bytes: 0, parts: { here: [] } });
+  for (const { name, path, probe } of instance.resolved.outputs)
+    if (path === undefined)
+      outputs.push({
+        name,
+        uri: `${probe === undefined ? 'value' : 'probe'}:${name}`,
+        markerSeen: false,
+        count: 0,
+        bytes: 0,
+        parts: { here: [] },
+      });
   const { maxStalenessMs } = instance.step.memoize;
   const { image } = instance.resolved;
   return {

@@ -68,7 +68,8 @@ export async function lookAround(engine: Engine, subject: Subject, asked: Asked)
     return { ...base, ...(key && { key }), ...(await lookAtLogs(engine, subject, key)) };
   } catch (error) {
     const doubt = doubtOf(error);
-    const seen = await Promise.all(outputs.map((output) => lookAtOutput(engine, subject, output, key)));
+    const placed = outputs.filter((output) => !isValue(output));
+    const seen = await Promise.all(placed.map((output) => lookAtOutput(engine, subject, output, key)));
     return { ...base, ...(key && { key }), outputs: seen, records: { doubt }, stored: [], placeReads: new Map() };
   }
 }
@@ -95,10 +96,13 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     records.push(await workRecord(engine, record, entries.get(record.attempt)?.tombstoned === true));
   const seen: OutputSeen[] = [];
   for (const output of outputs) {
-    const read = placeReads.get(output.name);
-    const found = await lookAtOutput(engine, subject, output, key);
-    const log = output.path === undefined ? probeLog(records) : logOf(read!.view);
-    seen.push({ ...(await settled(engine, subject, output, { ...found, log }, records)) });
+    if (isValue(output)) seen.push(valueSeen(output, records));
+    else {
+      const read = placeReads.get(output.name);
+      const found = await lookAtOutput(engine, subject, output, key);
+      const log = read ? logOf(read.view) : newestLog(records);
+      seen.push(await settled(engine, subject, output, { ...found, log }, records));
+    }
   }
   const all = [
     ...(keyRead ? [{ read: keyRead, what: 'the same work' }] : []),
@@ -162,8 +166,23 @@ function logOf({ last }: LogState): PlaceLog {
   }
 }
 
-/** A probe has no place and so no log: the newest record speaks for it. */
-function probeLog(records: readonly WorkRecord[]): PlaceLog {
+/** What a library function returns: it lies in the record, which is its proof. */
+export function isValue({ path, probe }: Output): boolean {
+  return path === undefined && probe === undefined;
+}
+
+function valueSeen({ name }: Output, records: readonly WorkRecord[]): OutputSeen {
+  const uri = `value:${name}`;
+  const log = newestLog(records);
+  const sighting: Sighting =
+    log.state === 'none'
+      ? { uri, state: 'absent', why: 'no record holds it' }
+      : { uri, state: 'present', why: 'the record holds it' };
+  return { name, uri, sighting, log, probe: true };
+}
+
+/** A probe or a value has no place and so no log: the newest record speaks for it. */
+function newestLog(records: readonly WorkRecord[]): PlaceLog {
   const newest = records.at(-1);
   return newest ? { state: 'committed', key: newest.key, attempt: newest.attempt } : { state: 'none' };
 }
