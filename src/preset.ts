@@ -13,6 +13,7 @@ import type { Engine, Execute } from './engine/engine.js';
 import type { Events } from './engine/events.js';
 import { heartThread } from './engine/heart-thread.js';
 import { thisProcess } from './engine/holder.js';
+import { probeLatch } from './engine/latch.js';
 import { Watch } from './engine/watch.js';
 import { blake3 } from './hash.js';
 import type { Place, Places } from './look/places.js';
@@ -106,13 +107,31 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
         .store.abilities.clock?.()
         .catch(() => undefined)
     : undefined;
-  const timed: Cache = { ...cache, now: () => Date.now() + Math.round(clock?.offsetMs ?? 0) };
+  let { latch } = cache;
+  const timed: Cache = {
+    ...cache,
+    now: () => Date.now() + Math.round(clock?.offsetMs ?? 0),
+    get latch() {
+      return latch;
+    },
+  };
   const interval = settings.heartbeatMs ?? HEARTBEAT_MS;
   const heart = heartThread(timed, {
     beat: self.beat,
     script: new URL(import.meta.url.endsWith('.ts') ? '../dist/heart.js' : './heart.js', heartBase(import.meta.url)),
     workerData: { cache: settings.cache, surroundings, interval },
   });
+  let ready: Promise<void> | undefined;
+  /** What is written before the first lease, and never by a look. */
+  async function prepare(): Promise<void> {
+    if (cacheFolder !== undefined) await ownIgnore(cacheFolder);
+    latch = await probeLatch(timed);
+    if (latch === 'best-effort')
+      settings.events({
+        type: 'cache-warned',
+        warning: `${timed.uri} cannot exclude two writers: leases are best effort, and the same step may run twice`,
+      });
+  }
   return {
     cache: timed,
     places,
@@ -122,7 +141,14 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
       ...(cacheFolder === undefined ? {} : { cacheFolder }),
     },
     self,
-    heart: cacheFolder === undefined ? heart : { ...heart, start: () => ownIgnore(cacheFolder).then(heart.start) },
+    heart: {
+      ...heart,
+      async start() {
+        ready ??= prepare();
+        await ready;
+        await heart.start();
+      },
+    },
     watch: new Watch(timed, { self, ttlMs: settings.ttlMs ?? TTL_MS, monotonic }),
     limits: surroundings.config.limits,
     secret: settings.secret,

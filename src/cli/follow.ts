@@ -20,6 +20,9 @@ export function follower(terminal: Terminal, { json, live }: { readonly json: bo
         status?.total(event.steps);
         if (terminal.verbose && !json) line(paint.dim(`run ${event.run}, cache ${printable(event.cache)}`));
         break;
+      case 'cache-warned':
+        if (!json) line(`${paint.warn('warning')}  ${printable(event.warning)}`);
+        break;
       case 'step-decided':
         if (json) break;
         if (event.verdict.action === 'run') line(verdictLine(event.step, event.verdict, paint));

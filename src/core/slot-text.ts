@@ -14,8 +14,17 @@ export function parseSlot(text: string, n: number, hash: Hash): Slot | undefined
   const [line, digest, end, ...rest] = text.split('\n');
   if (line === undefined || digest === undefined || end !== '' || rest.length > 0) return undefined;
   if (sum(line, hash) !== digest) return undefined;
-  const slot = JSON.parse(line) as Slot;
-  return slot.v === SLOT_VERSION && slot.n === n ? slot : undefined;
+  const slot = parsed(line);
+  return slot?.v === SLOT_VERSION && slot.n === n ? slot : undefined;
+}
+
+/** A right digest is no promise: another version, or another program, may have written it. */
+function parsed(line: string): Slot | undefined {
+  try {
+    return (JSON.parse(line) as Slot | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function sum(line: string, hash: Hash): string {

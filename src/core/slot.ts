@@ -172,7 +172,8 @@ function marked(
 
 function bounded(records: readonly RecordEntry[]): readonly RecordEntry[] {
   let over = records.length - MAX_RECORDS;
-  return over <= 0 ? records : records.filter((record) => record.pinned || over-- <= 0);
+  // The newest always stays: it is the one that was just made.
+  return over <= 0 ? records : records.filter((one, at) => at === records.length - 1 || one.pinned || over-- <= 0);
 }
 
 /** Nobody can read who wrote the highest slot: somebody began, and nothing more is known. */

@@ -40,6 +40,7 @@ function shardOf(id: string): string {
 export const KEYS_PREFIX = `${VERSION}/keys/`;
 export const beatKey = (beat: string) => joinKey(VERSION, 'beats', beat);
 export const journalKey = (run: string) => joinKey(VERSION, 'runs', run);
+export const probedKey = () => joinKey(VERSION, 'probed');
 export const JOURNAL_PREFIX = `${VERSION}/runs/`;
 
 function objectKey(digest: Digest) {

@@ -10,6 +10,7 @@ export type Event =
       readonly steps: number;
       readonly cache: string;
     }
+  | { readonly type: 'cache-warned'; readonly warning: string }
   | { readonly type: 'step-decided'; readonly step: string; readonly key?: string; readonly verdict: Verdict }
   | { readonly type: 'step-waiting'; readonly step: string; readonly for: string }
   | {

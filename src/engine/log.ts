@@ -44,7 +44,7 @@ export class SlotLog {
     const numbers = await this.#numbers();
     let n = numbers.at(-1) ?? 0;
     // A listing may lag behind; what is named cannot be gone, since the highest slot is never removed.
-    if (n > 0 && !this.#cache.store.traits.strongList) while (await this.#cache.store.head(this.#slotKey(n + 1))) n++;
+    if (!this.#cache.store.traits.strongList) while (await this.#cache.store.head(this.#slotKey(n + 1))) n++;
     if (n === 0) return { n: 0, ...EMPTY_LOG };
     return { n, ...(await this.#stateAt(n, numbers)) };
   }

@@ -12,15 +12,20 @@ export function maskedLines(secrets: readonly string[], onLine: (line: string) =
     .sort((a, b) => b.length - a.length);
   const decoder = new StringDecoder('utf8');
   let rest = '';
-  const emit = (line: string) => onLine(hidden.reduce((text, secret) => text.replaceAll(secret, '***'), line));
+  const mask = (text: string) => hidden.reduce((masked, secret) => masked.replaceAll(secret, '***'), text);
+  const emit = (line: string) => onLine(mask(line));
+  // Of a line that is cut so much is kept back that no secret lies across the cut.
+  const kept = Math.max(0, (hidden[0]?.length ?? 0) - 1);
   return new Writable({
     write(piece: Buffer, _encoding, done) {
       const lines = (rest + decoder.write(piece)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) emit(line);
-      if (rest.length > LINE_CHARS) {
-        emit(rest);
-        rest = '';
+      if (rest.length > LINE_CHARS + kept) {
+        const masked = mask(rest);
+        const cut = masked.length - kept;
+        onLine(masked.slice(0, Math.max(0, cut)));
+        rest = masked.slice(Math.max(0, cut));
       }
       done();
     },

@@ -30,14 +30,15 @@ export class Watch {
   }
 
   async #silent({ beat }: Holder): Promise<boolean> {
+    // Of an answer that took long nobody knows when it was true: what is new counts from its end, what is old to its begin.
+    const asked = this.#options.monotonic();
     const bytes = await readWhole(this.#cache.store, beatKey(beat));
     const text = bytes ? new TextDecoder().decode(bytes) : 'none';
-    const now = this.#options.monotonic();
     const known = this.#seen.get(beat);
     if (known?.beat !== text) {
-      this.#seen.set(beat, { beat: text, since: now });
+      this.#seen.set(beat, { beat: text, since: this.#options.monotonic() });
       return false;
     }
-    return now - known.since >= this.#options.ttlMs;
+    return asked - known.since >= this.#options.ttlMs;
   }
 }

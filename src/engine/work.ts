@@ -102,6 +102,13 @@ async function act(
 ): Promise<Outcome | undefined> {
   const reads = [...(seen.keyRead ? [seen.keyRead] : []), ...seen.placeReads.values()];
   let lease: Lease | undefined;
+  // Logs that cannot be read cannot be appended to either: nobody can say that nobody else is at it.
+  if (!asked.writeOff && 'doubt' in seen.records)
+    engine.events({
+      type: 'step-warned',
+      step: subject.instance.name,
+      warning: `the cache cannot be read (${seen.records.doubt.message}): it runs without a lease and leaves no record`,
+    });
   if (!asked.writeOff && reads.length > 0) {
     try {
       await engine.heart.start();
@@ -131,6 +138,11 @@ async function act(
     committed = 'attempt' in ended.recorded;
     const { ok: _, ...facts } = ended;
     return { status: 'ran', verdict, ...facts };
+  } catch (error) {
+    // Before it began: the place could not be emptied or claimed.
+    if (!isStoreError(error)) throw error;
+    const because = [...verdict.because, { about: 'outputs', fact: error.message }];
+    return { status: 'refused', verdict: { action: 'refuse', reason: 'place-unknown', because } };
   } finally {
     // A release that fails costs the next one a wait until our heartbeat stops, no more.
     await lease?.release({ untouched: false }).catch((error: unknown) => {
@@ -175,6 +187,7 @@ class Waiting {
   #rounds = 0;
   #pauseMs: number = POLL_MS.least;
   readonly #holders = new Set<number>();
+  readonly #failed = new Set<number>();
 
   constructor(engine: Engine, limitMs: number) {
     this.#engine = engine;
@@ -195,10 +208,11 @@ class Waiting {
     if (keyRead?.view.held) this.#holders.add(keyRead.view.held.attempt);
   }
 
-  /** Those it waited for and who left no record. */
+  /** Those it waited for and who ended without a record. Who gave his lease back unused, or is only silent, did not fail. */
   failures({ keyRead }: Seen): number {
-    const attempts = new Set(keyRead?.view.records.map(({ attempt }) => attempt));
-    return [...this.#holders].filter((holder) => !attempts.has(holder)).length;
+    const { last, held } = keyRead?.view ?? {};
+    if (last?.state === 'open' && !held && this.#holders.has(last.attempt)) this.#failed.add(last.attempt);
+    return this.#failed.size;
   }
 
   async pause(): Promise<void> {

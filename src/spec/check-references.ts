@@ -1,5 +1,6 @@
 /** Placeholders: do they stand for something, may they stand there, and are the texts that come out of them places? */
 
+import { isCode } from '../core/argv.js';
 import { ConfigError } from '../core/error.js';
 import { compileGlob } from '../core/glob.js';
 import { parseLocation } from '../core/location.js';
@@ -74,6 +75,7 @@ function checkText(
   if (open)
     issues.error('config/unresolved-placeholder', path, `${quote(open[0].replace('\0', ''))} is not closed with }}`);
   if (as === 'shell') checkShell(pieces, path, draft);
+  if (as === 'argv') checkArgv(pieces, at, draft, step);
   if (as === 'location' && !at.marker) warnPattern(pieces, at, draft);
   if (!resolvable || (as !== 'location' && as !== 'glob')) return;
   for (const scope of scopes(pieces, step, params)) if (!checkPlace(text, scope, at, draft)) return;
@@ -88,6 +90,23 @@ function checkShell(pieces: readonly Piece[], path: Path, { issues }: Draft): vo
     issues.error('config/unsafe-shell', path, message, { hint: SHELL_HINT });
   }
 }
+
+/** `[sh, -c, "... {{params.x}}"]` is a shell text in other clothes. */
+function checkArgv(pieces: readonly Piece[], { path }: At, { issues }: Draft, step: DraftStep): void {
+  const placeholder = pieces.find((piece) => typeof piece !== 'string');
+  const index = path.at(-1);
+  const argv = path
+    .slice(STEP_DEPTH, -1)
+    .reduce<unknown>((at, name) => (at as Record<string, unknown>)?.[name], step.raw);
+  if (placeholder === undefined || typeof index !== 'number' || !Array.isArray(argv)) return;
+  if (!isCode(argv.map(String), index)) return;
+  issues.error('config/unsafe-shell', path, `${placeholder.text} stands in code that ${String(argv[0])} runs`, {
+    hint: SHELL_HINT,
+  });
+}
+
+/** Paths begin with `steps` and the step's number. */
+const STEP_DEPTH = 2;
 
 function warnPattern(pieces: readonly Piece[], { group, path }: At, { issues }: Draft): void {
   const written = pieces
