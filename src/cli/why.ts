@@ -51,10 +51,6 @@ function explain({ node, verdict, seen, nearest }: Planned, terminal: Terminal):
     `${paint.bold(printable(node.instance.name))} ${ACTIONS[verdict.action]}: ${REASONS[verdict.reason]} (${verdict.reason})`,
   );
   for (const { about, fact } of verdict.because) terminal.data(`  ${printable(about)}: ${printable(fact)}`);
-  if (seen.heldBy?.read.view.held) {
-    const { by, at } = seen.heldBy.read.view.held;
-    terminal.data(`  held by process ${by.pid} on ${printable(by.host)} since ${new Date(at).toISOString()}`);
-  }
   if (seen.outputs.length > 0) terminal.data('  what is there:');
   for (const { sighting } of seen.outputs)
     for (const line of describeSighting(sighting, terminal)) terminal.data(`    ${line}`);

@@ -84,7 +84,9 @@ export async function attempt(
   const stuck = new Set<string>();
   for (const own of owns) {
     if (own.output.mode === 'replace') await empty(engine, own);
+    else if (__SABOTAGE__ === 'claim-unwritten' && own.marker?.by === 'stepaside') continue;
     else if (own.marker?.by === 'stepaside') await claim(engine, own.marker.location, mine);
+    else if (__SABOTAGE__ === 'old-marker-kept') continue;
     else if (own.marker && !(await removeOld(engine, own.marker.location))) {
       stuck.add(own.output.name);
       warn(`the old marker ${formatLocation(own.marker.location)} cannot be removed: it proves nothing from now on`);
@@ -118,11 +120,12 @@ export async function attempt(
     warn(
       `try ${tries} ended with ${ended.why ?? `exit code ${ended.exitCode}`}; again in ${Math.round(pause / 1000)} s`,
     );
-    await engine.sleep(pause);
+    await engine.sleep(pause, asked.signal);
+    if (asked.signal?.aborted) break;
     before = await listAll(engine, subject, owns, mine.key);
   }
   const durationMs = Math.round(engine.monotonic() - begun);
-  if (ended.exitCode !== 0) {
+  if (ended.exitCode !== 0 && __SABOTAGE__ !== 'failure-recorded') {
     const why = ended.why ?? `it ended with exit code ${ended.exitCode}`;
     return {
       ok: false,
@@ -211,13 +214,19 @@ async function examine(engine: Engine, subject: Subject, about: Examined): Promi
     });
     if (exitCode !== 0) return { not: 'validate-failed', fact: `validate ended with exit code ${exitCode}` };
   }
+  const { upstream } = subject;
+  const identities = __SABOTAGE__ === 'upstream-not-again' ? undefined : await subject.identitiesNow?.();
   const again = await keyOf(workflow, instance, {
     places: engine.places,
     hash: engine.cache.hash,
     secret: engine.secret,
-    upstream: subject.upstream,
+    upstream: upstream && identities ? { ...upstream, identities } : upstream,
   });
-  if (about.key !== undefined && (again.key.state !== 'known' || again.key.key !== about.key))
+  if (
+    __SABOTAGE__ !== 'inputs-not-again' &&
+    about.key !== undefined &&
+    (again.key.state !== 'known' || again.key.key !== about.key)
+  )
     return {
       not: 'inputs-changed',
       fact: again.key.state === 'known' ? 'its key is another one now' : `its key is ${again.key.state} now`,
@@ -237,7 +246,7 @@ async function examineOutput(
   const parts = await partsAt(engine, subject, output, mine.key);
   const was = before.get(output.name);
   if (!parts || !was) return { not: 'output-unknown', fact: `${output.path}: its parts cannot be listed` };
-  if (output.mode !== 'merge') {
+  if (output.mode !== 'merge' && __SABOTAGE__ !== 'carried-recorded') {
     const carried = parts.find((part) => was.some((old) => isSame(old, part)));
     if (carried)
       return {
@@ -376,6 +385,8 @@ export async function commit(
   const logs = [...seen.placeReads.values()].map(({ log }) => log).sort((a, b) => (a.id < b.id ? -1 : 1));
   // biome-ignore format: a marker before its record is what the simulation must catch
   if (__SABOTAGE__ === 'marker-first') for (const { own, parts } of made) await mark(engine, own, mine, totalOf(parts));
+  // biome-ignore format: a record before its places say so would prove what a death leaves half said
+  if (__SABOTAGE__ === 'record-first') await lease.append(seen.keyRead.log, { kind: 'commit', attempt: record.attempt, key: record.key, record });
   for (const log of logs) {
     const committed = await lease.append(log, {
       kind: 'commit',
@@ -385,7 +396,8 @@ export async function commit(
     });
     if (!committed) return lost;
   }
-  if (!(await lease.append(seen.keyRead.log, { kind: 'commit', attempt: record.attempt, key: record.key, record })))
+  // biome-ignore format: see above
+  if (__SABOTAGE__ !== 'record-first' && !(await lease.append(seen.keyRead.log, { kind: 'commit', attempt: record.attempt, key: record.key, record })))
     return lost;
   for (const { own, parts } of made) await mark(engine, own, mine, totalOf(parts));
 

@@ -27,7 +27,8 @@ export interface Engine {
   readonly secret?: string | undefined;
   readonly version: string;
   readonly monotonic: () => number;
-  readonly sleep: (ms: number) => Promise<void>;
+  /** The signal ends it early. */
+  readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly execute: Execute;
   readonly events: Events;
 }

@@ -90,7 +90,10 @@ function ended({ exitCode, why }: Ended, argv: readonly string[], timeoutMs: num
     case 'not-found':
       return { exitCode, why: `there is no program ${argv[0]} (or its folder is gone)` };
     case 'not-executable':
-      return { exitCode, why: `${argv[0]} cannot be started: no permission to run it, or no program` };
+      return {
+        exitCode,
+        why: `${argv[0]} cannot be started: no permission to run it, no program, or too long an argument`,
+      };
     case 'timeout':
       // A command that ends with 0 when it is told to stop has not done its work all the same.
       return { exitCode: exitCode || 124, why: `it took longer than its timeout of ${(timeoutMs ?? 0) / 1000} s` };

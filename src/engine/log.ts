@@ -44,7 +44,8 @@ export class SlotLog {
     const numbers = await this.#numbers();
     let n = numbers.at(-1) ?? 0;
     // A listing may lag behind; what is named cannot be gone, since the highest slot is never removed.
-    if (!this.#cache.store.traits.strongList) while (await this.#cache.store.head(this.#slotKey(n + 1))) n++;
+    if (!this.#cache.store.traits.strongList && __SABOTAGE__ !== 'listing-believed')
+      while (await this.#cache.store.head(this.#slotKey(n + 1))) n++;
     if (n === 0) return { n: 0, ...EMPTY_LOG };
     return { n, ...(await this.#stateAt(n, numbers)) };
   }
@@ -58,7 +59,11 @@ export class SlotLog {
     if ('void' in state) return { won: false, why: 'void' };
     const slot: Slot = { v: SLOT_VERSION, n, at, nonce: randomBytes(12).toString('hex'), by, entry, state };
     const body = new TextEncoder().encode(slotText(slot, this.#cache.hash));
-    const { written } = await this.#cache.store.write(this.#slotKey(n), body, { ifAbsent: true });
+    const { written } = await this.#cache.store.write(
+      this.#slotKey(n),
+      body,
+      __SABOTAGE__ === 'no-if-absent' ? {} : { ifAbsent: true },
+    );
     return written ? { won: true, view: { n, ...state } } : { won: false, why: 'taken' };
   }
 

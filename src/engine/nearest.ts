@@ -23,6 +23,8 @@ export async function nearestRecord(
 ): Promise<Nearest | undefined> {
   const own = seen.stored.at(-1);
   if (own) return { record: own, differ: [] };
+  // A cache that cannot be read was told already; there is nothing to compare with.
+  if ('doubt' in seen.records) return undefined;
   const record = (await recordAtPlaces(engine, seen)) ?? (await recordOfRuns(engine, workflow.name, instance.name));
   if (!record) return undefined;
   const before = await componentsOf(engine, record);

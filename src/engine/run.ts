@@ -5,7 +5,7 @@ import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';
 import { writeJournal } from './journal.js';
 import type { Subject } from './situation.js';
-import { identitiesAfter } from './upstream.js';
+import { identitiesAfter, upstreamHere } from './upstream.js';
 import { recordUsed, work } from './work.js';
 
 export interface RunAsked extends Omit<Asked, 'force'> {
@@ -140,6 +140,7 @@ class Run {
       get upstream() {
         return run.#upstreamOf(node);
       },
+      identitiesNow: async () => (await upstreamHere(run.#engine, run.#workflow, node)).identities,
     };
     const asked: Asked = { ...this.#asked, force: this.#forced.has(node) };
     const { outcome, seen } = await work(this.#engine, subject, asked, {

@@ -40,6 +40,8 @@ export interface Subject {
   readonly workflow: Workflow;
   readonly instance: StepInstance;
   readonly upstream?: Upstream | undefined;
+  /** What lies at the consumed outputs now: what was read must still be what the key says. */
+  readonly identitiesNow?: () => Promise<Upstream['identities']>;
 }
 
 export async function lookAround(engine: Engine, subject: Subject, asked: Asked): Promise<Seen> {
@@ -112,6 +114,7 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     all.map(async (one) => ((await engine.watch.isHeld(one.read.view)) ? one : undefined)),
   );
   const heldBy = held.find((one) => one !== undefined);
+  if (__SABOTAGE__ === 'place-unleased') placeReads.clear();
   return { outputs: seen, records, stored, placeReads, ...(keyRead && { keyRead }), ...(heldBy && { heldBy }) };
 }
 
@@ -160,7 +163,7 @@ function logOf({ last }: LogState): PlaceLog {
     case 'committed':
       return last;
     case 'open':
-      return { state: 'open' };
+      return __SABOTAGE__ === 'open-as-none' ? { state: 'none' } : { state: 'open' };
     default:
       return last satisfies never;
   }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
 
 export interface Spawned {
@@ -26,13 +26,22 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
   const [program = '', ...args] = argv;
   return new Promise((resolve) => {
     const inherit = output === 'inherit';
-    const child = spawn(program, args, {
-      cwd: folder,
-      env: env as NodeJS.ProcessEnv,
-      detached: true,
-      // A terminal sends its words to the foreground group only: a child that read it from its own group would be stopped.
-      stdio: inherit ? [process.stdin.isTTY ? 'ignore' : 'inherit', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, {
+        cwd: folder,
+        env: env as NodeJS.ProcessEnv,
+        detached: true,
+        // A terminal sends its words to the foreground group only: a child that read it from its own group would be stopped.
+        stdio: inherit
+          ? [process.stdin.isTTY ? 'ignore' : 'inherit', 'inherit', 'inherit']
+          : ['ignore', 'pipe', 'pipe'],
+      });
+    } catch {
+      // Node throws some refusals instead of telling them: too long a word, a NUL in one of them.
+      resolve({ exitCode: 126, why: 'not-executable' });
+      return;
+    }
     let why: Ended['why'];
     let grace: NodeJS.Timeout | undefined;
     const kill = (name: NodeJS.Signals) => {
@@ -67,6 +76,7 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
     );
     child.on('close', (code, name) => done({ exitCode: code ?? 128 + numberOf(name), ...(why ? { why } : {}) }));
     if (signal?.aborted) interrupt();
+    if (killing?.aborted) murder();
     signal?.addEventListener('abort', interrupt);
     killing?.addEventListener('abort', murder);
   });

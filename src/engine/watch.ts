@@ -24,7 +24,7 @@ export class Watch {
 
   /** Does somebody else, alive as far as can be told, hold this log? */
   async isHeld({ held }: LogView): Promise<boolean> {
-    if (!held) return false;
+    if (!held || __SABOTAGE__ === 'takeover-at-once') return false;
     if (surelyDead(held.by, this.#options.self)) return false;
     return !(await this.#silent(held.by));
   }
@@ -39,6 +39,7 @@ export class Watch {
       this.#seen.set(beat, { beat: text, since: this.#options.monotonic() });
       return false;
     }
+    if (__SABOTAGE__ === 'silent-by-answer') return this.#options.monotonic() - known.since >= this.#options.ttlMs;
     return asked - known.since >= this.#options.ttlMs;
   }
 }

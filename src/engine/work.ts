@@ -32,14 +32,19 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
   const waiting = new Waiting(engine, asked.waitMs ?? instance.step.memoize.waitMs);
   for (;;) {
     const seen = await lookAround(engine, subject, asked);
-    const lease = seen.heldBy
-      ? waiting.isOver()
-        ? 'given-up'
-        : 'held'
-      : waiting.failures(seen) >= instance.step.memoize.attempts
-        ? 'failed-elsewhere'
-        : 'free';
-    const verdict = verdictOf(engine, subject, seen, { ...asked, needed: wanted.needed, lease });
+    const lease =
+      __SABOTAGE__ !== 'held-ignored' && seen.heldBy
+        ? waiting.isOver()
+          ? 'given-up'
+          : 'held'
+        : waiting.failures(seen) >= instance.step.memoize.attempts
+          ? 'failed-elsewhere'
+          : 'free';
+    // That the holder left a record is no reason to skip.
+    const blind = __SABOTAGE__ === 'no-second-look' && !waiting.isFirst() && seen.stored.length > 0;
+    const verdict: Verdict = blind
+      ? { action: 'skip', reason: 'parts-match', because: [] }
+      : verdictOf(engine, subject, seen, { ...asked, needed: wanted.needed, lease });
     const say = () =>
       engine.events({ type: 'step-decided', step: instance.name, verdict, ...(seen.key && { key: seen.key }) });
     if (asked.signal?.aborted) return { seen, outcome: { status: 'not-begun', why: 'the run was interrupted' } };
@@ -88,7 +93,10 @@ export function verdictOf(
   seen: Seen,
   asked: Asked & { readonly needed: boolean; readonly lease: Situation['lease'] },
 ): Verdict {
-  return decide(situationOf(engine, subject, seen, asked));
+  const verdict = decide(situationOf(engine, subject, seen, asked));
+  if (!seen.heldBy || (verdict.reason !== 'held' && verdict.reason !== 'busy')) return verdict;
+  // That somebody has begun is why the place proves nothing: who it is tells more.
+  return { ...verdict, because: [{ about: 'lease', fact: `${seen.heldBy.what}, held by ${describeHolder(seen)}` }] };
 }
 
 /** Undefined: somebody was faster, so everything is to be looked at again. */
@@ -145,7 +153,7 @@ async function act(
     return { status: 'refused', verdict: { action: 'refuse', reason: 'place-unknown', because } };
   } finally {
     // A release that fails costs the next one a wait until our heartbeat stops, no more.
-    await lease?.release({ untouched: false }).catch((error: unknown) => {
+    await lease?.release({ untouched: __SABOTAGE__ === 'release-untouched' }).catch((error: unknown) => {
       if (!isStoreError(error)) throw error;
       if (!committed)
         engine.events({
