@@ -22,7 +22,11 @@ export async function nearestRecord(
   seen: Seen,
 ): Promise<Nearest | undefined> {
   const own = seen.stored.at(-1);
-  if (own) return { record: own, differ: [] };
+  const others = [...seen.placeReads.values()].some(
+    ({ view: { last } }) => last.state === 'committed' && last.key !== seen.key,
+  );
+  // Where other work was the last to write, what people ask is how it differs from this.
+  if (own && !others) return { record: own, differ: [] };
   // A cache that cannot be read was told already; there is nothing to compare with.
   if ('doubt' in seen.records) return undefined;
   const record = (await recordAtPlaces(engine, seen)) ?? (await recordOfRuns(engine, workflow.name, instance.name));

@@ -46,7 +46,6 @@ async function pass(
 ): Promise<readonly Planned[]> {
   const planned = new Map<Node, Planned>();
   const chosen = new Set(nodes.map(({ instance }) => instance.step.name));
-  const outside = workflow.steps.map(({ name }) => name).filter((name) => !chosen.has(name));
   for (const node of nodes) {
     const { after, consumes, instance } = node;
     const open = new Set(
@@ -54,9 +53,8 @@ async function pass(
         .filter((before) => planned.get(before)!.verdict.action !== 'skip')
         .map((before) => before.instance.step.name),
     );
-    const ended = new Set(
-      [...outside, ...after.map((before) => before.instance.step.name)].filter((name) => !open.has(name)),
-    );
+    const inside = new Set(after.map((before) => before.instance.step.name));
+    const ended = { has: (step: string) => (inside.has(step) ? !open.has(step) : !chosen.has(step)) };
     const identities = new Map<string, Digest>();
     for (const before of consumes) {
       const { seen, verdict } = planned.get(before)!;

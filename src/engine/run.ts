@@ -68,6 +68,7 @@ class Run {
   readonly #ghosts = new Map<Node, Promise<Ended> | undefined>();
   readonly #forced: ReadonlySet<Node>;
   readonly #turns: Turns;
+  readonly #steps: ReadonlySet<string>;
   #stopped = false;
 
   constructor(engine: Engine, workflow: Workflow, asked: RunAsked, nodes: readonly Node[]) {
@@ -76,6 +77,7 @@ class Run {
     this.#asked = asked;
     this.#nodes = nodes;
     this.#turns = new Turns(asked.concurrency);
+    this.#steps = new Set(nodes.map(({ instance }) => instance.step.name));
     this.#forced = forcedOf(nodes, asked);
   }
 
@@ -191,10 +193,7 @@ class Run {
         identities.set(`${before.instance.name}.${output}`, identity);
     const inside = new Set(after.map(({ instance }) => instance.step.name));
     // What is not part of this run (--only) does not run: what lies there is what is read.
-    const outside = this.#workflow.steps
-      .map(({ name }) => name)
-      .filter((name) => !this.#nodes.some(({ instance }) => instance.step.name === name));
-    return { ended: new Set([...inside, ...outside]), identities };
+    return { ended: { has: (step) => inside.has(step) || !this.#steps.has(step) }, identities };
   }
 }
 

@@ -18,7 +18,7 @@ export interface Keyed {
 
 /** What is known of the steps that ended already. */
 export interface Upstream {
-  readonly ended: ReadonlySet<string>;
+  readonly ended: Pick<ReadonlySet<string>, 'has'>;
   /** `step.output` -> content identity, or the word `absent`. */
   readonly identities: ReadonlyMap<string, Digest>;
 }

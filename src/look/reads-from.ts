@@ -11,18 +11,84 @@ import { parseTemplate } from '../core/template.js';
  */
 export function readsFrom(workflow: Workflow, { step: own, resolved }: StepInstance): readonly string[] {
   const { needs, inputs } = resolved;
-  const byNeed = new Set(needs.filter((need) => !need.order).map((need) => need.step));
   const { folder } = workflow;
-  const places = inputs.paths.map((path) => reachOf(path, folder));
-  const files = inputs.files.filter((file) => !file.startsWith('!')).map((file) => filesOf(file, folder));
-  const reads = (step: Step) =>
-    byNeed.has(step.name) ||
-    outputsOf(workflow, step).some(
-      (output) => places.some((input) => overlap(output, input)) || files.some((input) => input(output)),
-    );
-  return workflow.steps
-    .filter((step) => step.name !== own.name && step.outputs.length > 0 && reads(step))
-    .map((step) => step.name);
+  const index = indexOf(workflow);
+  const found = new Set(needs.filter((need) => !need.order && index.producers.has(need.step)).map((need) => need.step));
+  for (const path of inputs.paths) for (const { step } of index.around(reachOf(path, folder))) found.add(step);
+  for (const file of inputs.files) {
+    if (file.startsWith('!')) continue;
+    const { around, reads } = filesOf(file, folder);
+    for (const { step, reach } of index.around(around)) if (reads(reach)) found.add(step);
+  }
+  found.delete(own.name);
+  // In the order of the workflow: it is told to people.
+  return found.size < 2 ? [...found] : [...found].sort((a, b) => index.producers.get(a)! - index.producers.get(b)!);
+}
+
+interface Produced {
+  readonly step: string;
+  readonly reach: Reach;
+}
+
+interface ProducedIndex {
+  /** Steps that have outputs -> their number in the workflow. */
+  readonly producers: ReadonlyMap<string, number>;
+  /** Outputs that are this place, lie in it (as far as the text goes), or hold it. */
+  around(place: Reach): readonly Produced[];
+}
+
+const indexes = new WeakMap<Workflow, ProducedIndex>();
+
+/** Built once: a workflow of a hundred thousand steps is asked a hundred thousand times. */
+function indexOf(workflow: Workflow): ProducedIndex {
+  let index = indexes.get(workflow);
+  if (!index) {
+    index = buildIndex(workflow);
+    indexes.set(workflow, index);
+  }
+  return index;
+}
+
+function buildIndex(workflow: Workflow): ProducedIndex {
+  const producers = new Map<string, number>();
+  const exact = new Map<Reach, Produced[]>();
+  for (const [number, step] of workflow.steps.entries()) {
+    if (step.outputs.length === 0) continue;
+    producers.set(step.name, number);
+    for (const reach of outputsOf(workflow, step)) {
+      const same = exact.get(reach) ?? [];
+      if (same.length === 0) exact.set(reach, same);
+      same.push({ step: step.name, reach });
+    }
+  }
+  const sorted = [...exact.keys()].sort();
+  return {
+    producers,
+    around(place) {
+      const found: Produced[] = [];
+      for (
+        let slash = place.indexOf('/');
+        slash >= 0 && slash < place.length - 1;
+        slash = place.indexOf('/', slash + 1)
+      )
+        found.push(...(exact.get(place.slice(0, slash + 1)) ?? []));
+      for (let at = firstFrom(sorted, place); at < sorted.length && sorted[at]!.startsWith(place); at++) {
+        const reach = sorted[at]!;
+        if (reach === place || place.endsWith('/')) found.push(...exact.get(reach)!);
+      }
+      return found;
+    },
+  };
+}
+
+function firstFrom(sorted: readonly string[], wanted: string): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle]! < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** A place in one form: absolute and without `./`, with a slash at its end if it is a tree. */
@@ -39,18 +105,26 @@ function overlap(a: Reach, b: Reach): boolean {
   return a === b || (a.endsWith('/') && b.startsWith(a)) || (b.endsWith('/') && a.startsWith(b));
 }
 
-/** Does a pattern, relative to the workflow's folder, find anything at or under an output? */
-function filesOf(pattern: string, folder: string): (output: Reach) => boolean {
+/** Where a pattern, relative to the workflow's folder, may find something, and whether it does at or under an output. */
+function filesOf(
+  pattern: string,
+  folder: string,
+): { readonly around: Reach; readonly reads: (output: Reach) => boolean } {
   const plain = pattern.replace(/^(\.\/+)+/, '');
   // What climbs out of the folder or is absolute is compared by the folder it begins in.
   if (plain.startsWith('/') || plain.split('/').includes('..')) {
     const known = plain.split(/[*?[\]{}\\]/, 1)[0]!;
     const reach =
       known === plain ? reachOf(known, folder) : reachOf(known.slice(0, known.lastIndexOf('/') + 1) || './', folder);
-    return (output) => overlap(output, reach);
+    return { around: reach, reads: (output) => overlap(output, reach) };
   }
   const glob = compileGlob(plain);
-  return (output) => output.startsWith('/') && finds(glob, relative(folder, output), output.endsWith('/'));
+  // By whole folders: what a pattern's last known segment begins with may go on.
+  const around = reachOf(glob.prefix.slice(0, glob.prefix.lastIndexOf('/') + 1) || './', folder);
+  return {
+    around,
+    reads: (output) => output.startsWith('/') && finds(glob, relative(folder, output), output.endsWith('/')),
+  };
 }
 
 function finds(glob: Glob, name: string, tree: boolean): boolean {

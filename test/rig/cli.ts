@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -21,17 +21,22 @@ export interface CliOptions {
 }
 
 /** The real command in a process of its own, with nothing of the developer's environment but PATH. */
-export function stepaside(
+export function stepaside(words: readonly string[], options: CliOptions = {}): Promise<Ran> {
+  return startStepaside(words, options).ended;
+}
+
+/** The same, for who wants to send it signals. */
+export function startStepaside(
   words: readonly string[],
   { cwd = tmpdir(), env = {}, nodeArgs = [] }: CliOptions = {},
-): Promise<Ran> {
+): { readonly child: ChildProcess; readonly ended: Promise<Ran> } {
   const clean = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
-  return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [...nodeArgs, cli, ...words], {
-      cwd,
-      env: clean,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  const child = spawn(process.execPath, [...nodeArgs, cli, ...words], {
+    cwd,
+    env: clean,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<Ran>((done, fail) => {
     const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (piece: Buffer) => stdout.push(piece));
     child.stderr.on('data', (piece: Buffer) => stderr.push(piece));
@@ -46,6 +51,7 @@ export function stepaside(
       });
     });
   });
+  return { child, ended };
 }
 
 /** A folder with these files in it, gone when the test has ended. */

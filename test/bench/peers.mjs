@@ -1,0 +1,82 @@
+// Where the peers are, and how they come there: never into the repository.
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+
+/** What performance.md was measured with. */
+const PINNED = { turbo: '2.11.11', wireit: '0.14.13' };
+const INSTALL = 'npm run bench -- --install-peers';
+
+export function onPath(name, path = process.env.PATH ?? '') {
+  return path
+    .split(delimiter)
+    .filter(Boolean)
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Below the user's cache, or in the temp folder where that cannot be written. */
+function folders() {
+  const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
+  return [cache, tmpdir()].map((folder) => join(folder, 'stepaside-bench', 'peers'));
+}
+
+export function findPeers() {
+  const modules = folders()
+    .map((folder) => join(folder, 'node_modules'))
+    .find((folder) => existsSync(join(folder, 'turbo')) && existsSync(join(folder, 'wireit')));
+  if (!modules) {
+    const missing = `not installed (${INSTALL})`;
+    return { turbo: { missing }, wireit: { missing } };
+  }
+  const versionOf = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')).version;
+  const at = (name) => ({ version: versionOf(name), modules, bin: join(modules, '.bin', name) });
+  const scope = join(modules, '@turbo');
+  const native = (existsSync(scope) ? readdirSync(scope) : [])
+    .map((platform) => join(scope, platform, 'bin', 'turbo'))
+    .find((file) => existsSync(file));
+  const turbo = native
+    ? { ...at('turbo'), native }
+    : { missing: 'its native program for this machine is not installed' };
+  return { turbo, wireit: at('wireit') };
+}
+
+/** Says what it does. Not measured, so with the user's own environment. */
+export function installPeers(say) {
+  const [folder] = folders().filter((candidate) => {
+    try {
+      mkdirSync(candidate, { recursive: true });
+      accessSync(candidate, constants.W_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!folder) throw new Error(`none of ${folders().join(', ')} can be written`);
+  const wanted = Object.entries(PINNED).map(([name, version]) => `${name}@${version}`);
+  say(`installing ${wanted.join(' ')} into ${folder}`);
+  writeFileSync(join(folder, 'package.json'), '{ "name": "stepaside-bench-peers", "private": true }\n');
+  // An npm that runs us leaves its own settings in the environment, and they name the repository.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD$)/i.test(name)));
+  const words = ['install', '--prefix', folder, '--no-audit', '--no-fund', ...wanted];
+  execFileSync('npm', words, { cwd: folder, env, stdio: ['ignore', 2, 2] });
+  installMake(say);
+}
+
+function installMake(say) {
+  if (onPath('make')) return;
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    say('make is not on PATH: install it (apt-get install make, dnf install make, xcode-select --install)');
+    return;
+  }
+  say('installing make by apt-get');
+  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'make'], { stdio: ['ignore', 2, 2] });
+}
