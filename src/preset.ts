@@ -154,7 +154,11 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
     secret: settings.secret,
     version: VERSION,
     monotonic,
-    sleep: (ms) => new Promise((done) => setTimeout(done, ms)),
+    sleep: (ms, signal) =>
+      new Promise((done) => {
+        const timer = setTimeout(done, ms);
+        signal?.addEventListener('abort', () => done(clearTimeout(timer)), { once: true });
+      }),
     execute: settings.execute,
     events: settings.events,
     async close() {

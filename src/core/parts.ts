@@ -61,7 +61,7 @@ export function compareParts(recorded: readonly Part[], seen: readonly Part[], d
   for (const now of seen) {
     const was = before.get(now.path);
     before.delete(now.path);
-    const what = was ? changeOf(was, now, deep) : 'extra';
+    const what = was ? changeOf(was, now, deep) : __SABOTAGE__ === 'extra-ignored' ? undefined : 'extra';
     if (what) changes.push({ path: now.path, what });
   }
   for (const path of before.keys()) changes.push({ path, what: 'gone' });

@@ -51,7 +51,7 @@ export function prove(output: OutputSeen, { key, records, policy }: Claim): Proo
   if (log.state === 'open') return short('partial', 'the last run here did not commit');
   if (log.state === 'committed' && log.key === key && !named)
     return short('partial', 'the last commit here names a record that is not in its log');
-  if (log.state === 'committed' && log.key !== key) {
+  if (log.state === 'committed' && log.key !== key && __SABOTAGE__ !== 'other-key-ignored') {
     return policy.otherKey === 'exists' ? exists(output) : short('other-key', `last committed by ${log.key}`);
   }
   if (records.judged.length > 0 && records.viable.length === 0) return notViable(records.judged.at(-1)!.verdict);

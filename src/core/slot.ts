@@ -127,7 +127,8 @@ export function fold(
       // Over a holder that stands this is a takeover: whoever held the lease before can commit no more.
       return { ...state, held: { attempt: n, at, by }, last: opened(state.last, n) };
     case 'commit': {
-      if (state.held?.attempt !== entry.attempt) return { void: 'the lease was lost' };
+      if (__SABOTAGE__ !== 'commit-unfenced' && state.held?.attempt !== entry.attempt)
+        return { void: 'the lease was lost' };
       const last: Last = { state: 'committed', key: entry.key, attempt: entry.of ?? entry.attempt };
       if (!entry.record) return { ...state, last };
       const { producedAt, trackMs } = entry.record;

@@ -59,10 +59,12 @@ export class SlotLog {
     if ('void' in state) return { won: false, why: 'void' };
     const slot: Slot = { v: SLOT_VERSION, n, at, nonce: randomBytes(12).toString('hex'), by, entry, state };
     const body = new TextEncoder().encode(slotText(slot, this.#cache.hash));
+    // biome-ignore format: between such a look and the write others write as well, as campaign F3 must show
+    if (__SABOTAGE__ === 'check-then-write' && (await this.#cache.store.head(this.#slotKey(n)))) return { won: false, why: 'taken' };
     const { written } = await this.#cache.store.write(
       this.#slotKey(n),
       body,
-      __SABOTAGE__ === 'no-if-absent' ? {} : { ifAbsent: true },
+      __SABOTAGE__ === 'no-if-absent' || __SABOTAGE__ === 'check-then-write' ? {} : { ifAbsent: true },
     );
     return written ? { won: true, view: { n, ...state } } : { won: false, why: 'taken' };
   }

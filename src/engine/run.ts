@@ -86,22 +86,34 @@ class Run {
     const ready = this.#nodes.filter((node) => node.after.length === 0);
     const working = new Set<Promise<void>>();
     let next = 0;
+    let trouble: { readonly error: unknown } | undefined;
     while (next < ready.length || working.size > 0) {
       while (next < ready.length && working.size < LOOKS) {
         const node = ready[next++]!;
-        const done: Promise<void> = this.#end(node).then((ended) => {
-          this.#ended.set(node, ended);
-          working.delete(done);
-          for (const follower of node.followers) {
-            const left = waits.get(follower)! - 1;
-            waits.set(follower, left);
-            if (left === 0) ready.push(follower);
-          }
-        });
+        const done: Promise<void> = this.#end(node)
+          .catch((error: unknown) => {
+            // What nobody foresaw ends the run, but not before those who are at work have ended and let go.
+            trouble ??= { error };
+            this.#stopped = true;
+            return {
+              outcome: { status: 'not-begun', why: 'it could not be looked at' },
+              identities: {},
+            } satisfies Ended;
+          })
+          .then((ended) => {
+            this.#ended.set(node, ended);
+            working.delete(done);
+            for (const follower of node.followers) {
+              const left = waits.get(follower)! - 1;
+              waits.set(follower, left);
+              if (left === 0) ready.push(follower);
+            }
+          });
         working.add(done);
       }
       await Promise.race(working);
     }
+    if (trouble) throw trouble.error;
     const outcomes = new Map<string, Outcome>();
     for (const node of this.#nodes) {
       const { outcome } = this.#ended.get(node)!;

@@ -147,8 +147,8 @@ async function act(
     const { ok: _, ...facts } = ended;
     return { status: 'ran', verdict, ...facts };
   } catch (error) {
-    // Before it began: the place could not be emptied or claimed.
     if (!isStoreError(error)) throw error;
+    // Its places could not be prepared: nothing was started.
     const because = [...verdict.because, { about: 'outputs', fact: error.message }];
     return { status: 'refused', verdict: { action: 'refuse', reason: 'place-unknown', because } };
   } finally {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seedOfRun } from '../conformance/random.js';
 import { rigServer } from '../rig/rig-server.js';
+import { campaign as f3 } from './f3.js';
 import { campaign as f4 } from './f4.js';
 import { campaign as f11 } from './f11.js';
 
@@ -21,4 +22,13 @@ test('F11: servers that are not what they seem are told apart', async () => {
   expect(tally.examples).toEqual([]);
   expect(tally).toMatchObject({ wrong: 0, lost: 0 });
   expect(tally.injected).toBeGreaterThan(200);
+});
+
+test(`F3: one at a time, whoever is killed or stopped meanwhile (STEPASIDE_SEED=${seed})`, {
+  timeout: 240_000,
+}, async () => {
+  const tally = await f3({ points: 16, seed, server: rigServer() });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  expect(tally.injected).toBeGreaterThan(3);
 });

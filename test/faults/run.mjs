@@ -1,7 +1,7 @@
-// npm run faults -- F4 F8 F11 [--points=N] [--seed=N]
+// npm run faults -- F2 F4 F8 F11 [--points=N] [--seed=N]
 // Runs fault campaigns one after the other, each in a process of its own, and prints one line of JSON for each. Fails if
 // one injected nothing (it proved nothing) or found something wrong or lost. STEPASIDE_SABOTAGE=name builds the code
-// under test with a deliberate mistake: the campaign then has to fail.
+// under test with a deliberate mistake: the campaign then has to fail. `F2 --mutants` tries all of them, one after another.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
@@ -30,6 +30,7 @@ if (unknown.length > 0) {
 
 const seed = Number(flags.seed ?? Math.floor(Math.random() * 2 ** 31));
 const sabotage = process.env.STEPASIDE_SABOTAGE ?? '';
+const mutants = 'mutants' in flags;
 let failed = 0;
 await mkdir(out, { recursive: true });
 try {
@@ -42,7 +43,8 @@ try {
       format: 'esm',
       target: 'node20',
       packages: 'external',
-      define: { __SABOTAGE__: JSON.stringify(sabotage) },
+      // One bundle for all mutants: the campaign sets the name between two runs.
+      define: { __SABOTAGE__: mutants ? 'globalThis.stepasideSabotage' : JSON.stringify(sabotage) },
       outfile,
       logLevel: 'error',
     });
@@ -63,7 +65,7 @@ function mainOf(id) {
     let tally;
     try {
       const points = ${JSON.stringify(flags.points ?? null)} ?? module.points ?? 3000;
-      tally = await module.campaign({ points: Number(points), seed: ${seed}, server });
+      tally = await module.campaign({ points: Number(points), seed: ${seed}, server, mutants: ${mutants} });
     } finally {
       await server?.stop();
     }
