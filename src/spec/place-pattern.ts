@@ -191,7 +191,9 @@ export function meets(pattern: PlacePattern, place: string, tree: boolean): bool
     }
     const value = valueIn(segment, text);
     if (value === undefined || (values.get(segment[1]!) ?? value) !== value) return false;
-    if (seriesIndexOf(pattern.forEach[segment[1]!]!, value) < 0) return false;
+    // A placeholder that stands for nothing is told as that mistake, and as no other.
+    const series = pattern.forEach[segment[1]!];
+    if (!series || seriesIndexOf(series, value) < 0) return false;
     values.set(segment[1]!, value);
   }
   return true;
