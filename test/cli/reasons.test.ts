@@ -175,15 +175,17 @@ const golden = join(import.meta.dirname, '../golden/why.txt');
 const told = new Map<string, string>();
 
 function plain(text: string): string {
-  return text
-    .replace(/blake3-[0-9a-f…]+/g, 'KEY')
-    // Whichever log's refusal comes first is told.
-    .replace(/v1\/(keys|places)\/[0-9a-f]{2}\/KEY/g, 'v1/LOG')
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replace(/\d+(\.\d+)? (ms|s)\b/g, 'TOOK')
-    .replace(/process \d+ on \S+/g, 'process PID on HOST')
-    .replace(/record is \ds old/g, 'record is 1s old')
-    .trimEnd();
+  return (
+    text
+      .replace(/blake3-[0-9a-f…]+/g, 'KEY')
+      // Whichever log's refusal comes first is told.
+      .replace(/v1\/(keys|places)\/[0-9a-f]{2}\/KEY/g, 'v1/LOG')
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replace(/\d+(\.\d+)? (ms|s)\b/g, 'TOOK')
+      .replace(/process \d+ on \S+/g, 'process PID on HOST')
+      .replace(/record is \ds old/g, 'record is 1s old')
+      .trimEnd()
+  );
 }
 
 describe('every reason is met on the command line, in words', () => {
