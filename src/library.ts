@@ -1,16 +1,15 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { type Config, EMPTY_CONFIG } from './core/config.js';
 import type { Json } from './core/encoding.js';
 import { ConfigError, StepError } from './core/error.js';
 import { REASONS } from './core/reason.js';
-import { resolveStep, type StepInstance } from './core/resolve.js';
+import { instancesOf, resolveStep, type StepInstance } from './core/resolve.js';
 import type { Output, Workflow } from './core/step.js';
 import type { Execute, Executed } from './engine/engine.js';
 import type { Event, Outcome } from './engine/events.js';
-import { executor } from './engine/execute.js';
-import { newRunId } from './engine/journal.js';
+import { executor, logsFolder } from './engine/execute.js';
+import { newRun } from './engine/journal.js';
 import { type Ran, runWorkflow } from './engine/run.js';
 import { type OpenEngine, openEngine } from './preset.js';
 
@@ -152,17 +151,14 @@ export function stepaside(options: StepasideOptions = {}): Stepaside {
       if (!loaded.ok) throw await mistakes(loaded.issues);
       const { workflow, config } = loaded;
       const stores = { ...config.stores, ...workflow.stores };
-      const logs = join(workflow.folder, '.stepaside', 'logs');
+      const logs = logsFolder(workflow);
       const engine = await open(
         { ...config, stores },
         options.cache ?? workflow.cache,
         workflow.folder,
         executor({ env: process.env, logs }),
       );
-      const { items } = await import('./core/series.js');
-      const all = workflow.steps.flatMap((step) =>
-        [...items(step.forEach)].map((item) => resolveStep(workflow, step, item)),
-      );
+      const all = workflow.steps.flatMap((step) => [...instancesOf(workflow, step)]);
       return runWorkflow(engine, workflow, {
         ...askedFor(newRun(), all, asked, options.signal),
         selection: { chosen: all, named: false, only: false },
@@ -184,10 +180,6 @@ export function stepaside(options: StepasideOptions = {}): Stepaside {
 }
 
 type Call = (context: StepContext) => Promise<Json | undefined>;
-
-function newRun(): string {
-  return newRunId(Date.now(), randomBytes(3).toString('hex'));
-}
 
 function askedFor(run: string, chosen: readonly StepInstance[], asked: RunOptions, signal: AbortSignal | undefined) {
   return {

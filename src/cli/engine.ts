@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { parseDuration } from '../core/duration.js';
 import type { StepInstance } from '../core/resolve.js';
 import type { Workflow } from '../core/step.js';
 import type { Asked } from '../engine/engine.js';
 import type { Events } from '../engine/events.js';
 import { executor } from '../engine/execute.js';
 import type { Selection } from '../engine/graph.js';
-import { newRunId } from '../engine/journal.js';
 import { type OpenEngine, openEngine } from '../preset.js';
 import { type Args, UsageError } from './command.js';
 import { type Loaded, selectInstances } from './load.js';
@@ -55,14 +53,6 @@ function millis(env: Terminal['env'], name: string): number | undefined {
   return Number(text);
 }
 
-export function logsFolder(workflow: Pick<Workflow, 'folder'>): string {
-  return join(workflow.folder, '.stepaside', 'logs');
-}
-
-export function newRun(): string {
-  return newRunId(Date.now(), randomBytes(3).toString('hex'));
-}
-
 export function askedOf(args: Args, run: string): Asked {
   const off = args.on('no-cache');
   if (args.on('read-only') && args.on('write-only'))
@@ -80,9 +70,9 @@ function waitOf(args: Args): number | undefined {
   const text = args.one('wait');
   if (text === undefined) return undefined;
   if (text === '0') return 0;
-  const found = /^([0-9]+)(ms|s|m|h)$/.exec(text);
-  if (!found) throw new UsageError(`--wait ${text}: a duration as in 30s, 10m or 2h; 0 = not at all`);
-  return Number(found[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[found[2] as 'ms' | 's' | 'm' | 'h'];
+  const parsed = parseDuration(text);
+  if (!parsed.ok) throw new UsageError(`--wait ${text}: a duration as in 30s, 10m or 2h; 0 = not at all`);
+  return parsed.ms;
 }
 
 export function selectionOf(workflow: Workflow, args: Args): Selection {

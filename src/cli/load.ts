@@ -1,6 +1,6 @@
 import { type Config, EMPTY_CONFIG } from '../core/config.js';
-import { resolveStep, type StepInstance } from '../core/resolve.js';
-import { countItems, instanceName, itemAt, items, seriesIndexOf, seriesItem } from '../core/series.js';
+import { instancesOf, resolveStep, type StepInstance } from '../core/resolve.js';
+import { countItems, instanceName, itemAt, seriesIndexOf, seriesItem } from '../core/series.js';
 import type { Step, Workflow } from '../core/step.js';
 import type { Surroundings } from '../preset.js';
 import { findConfig } from '../spec/find-config.js';
@@ -86,15 +86,11 @@ export function givenParams(args: Args): Readonly<Record<string, string>> {
 /** The instances that are named (all, where none is): `report` is all its items, `report[2024-01-01]` one. */
 export function* selectInstances(workflow: Workflow, names: readonly string[]): Generator<StepInstance> {
   const chosen = names.map((name) => findStep(workflow, name));
-  if (names.length === 0) for (const step of workflow.steps) yield* allItems(workflow, step);
+  if (names.length === 0) for (const step of workflow.steps) yield* instancesOf(workflow, step);
   for (const { step, item } of chosen) {
-    if (item === undefined) yield* allItems(workflow, step);
+    if (item === undefined) yield* instancesOf(workflow, step);
     else yield resolveStep(workflow, step, item);
   }
-}
-
-function* allItems(workflow: Workflow, step: Step): Generator<StepInstance> {
-  for (const item of items(step.forEach)) yield resolveStep(workflow, step, item);
 }
 
 function findStep(workflow: Workflow, name: string): { step: Step; item?: StepInstance['item'] } {

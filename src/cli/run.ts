@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { logsFolder } from '../engine/execute.js';
+import { newRun } from '../engine/journal.js';
 import { type Ran, runWorkflow } from '../engine/run.js';
 import type { Args, Command } from './command.js';
-import { askedOf, concurrencyOf, engineFor, logsFolder, newRun, selectionOf } from './engine.js';
+import { askedOf, concurrencyOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
 import { follower } from './follow.js';
 import { interruptible } from './interrupt.js';

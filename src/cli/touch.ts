@@ -1,8 +1,9 @@
 import { adopt } from '../engine/adopt.js';
 import { graphOf } from '../engine/graph.js';
+import { newRun } from '../engine/journal.js';
 import { upstreamHere } from '../engine/upstream.js';
 import type { Command } from './command.js';
-import { askedOf, engineFor, newRun, selectionOf } from './engine.js';
+import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
 import { loadWork } from './load.js';
 import { printable } from './terminal.js';

@@ -1,7 +1,8 @@
+import { newRun } from '../engine/journal.js';
 import { lookAround } from '../engine/situation.js';
 import { onCache } from './cache-command.js';
 import { UsageError } from './command.js';
-import { askedOf, newRun } from './engine.js';
+import { askedOf } from './engine.js';
 import { EXIT } from './exit.js';
 import { selectInstances } from './load.js';
 import { printable } from './terminal.js';

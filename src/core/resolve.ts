@@ -1,7 +1,7 @@
 /** One instance of a step with its values in place; what was written stays beside it, because keys are made of that. */
 import type { Condition, PathQuestion } from './condition.js';
 import type { Json } from './encoding.js';
-import { type Item, instanceName } from './series.js';
+import { type Item, instanceName, items } from './series.js';
 import type { Command, Need, Output, Scalar, Script, Step, Workflow } from './step.js';
 import { placeholders, type Scope, substitute, type Use } from './template.js';
 
@@ -45,6 +45,11 @@ export function resolveStep(workflow: Workflow, step: Step, item: Item = {}): St
   const scope: Scope = { params: paramValues(workflow), each: item };
   const resolved = mapTexts(step, (text, { as }) => substitute(text, scope, { as }));
   return { name: instanceName(step.name, step.forEach, item), step, item, resolved };
+}
+
+/** One instance for each item; one alone where there is no `forEach`. */
+export function* instancesOf(workflow: Workflow, step: Step): Generator<StepInstance> {
+  for (const item of items(step.forEach)) yield resolveStep(workflow, step, item);
 }
 
 export function paramValues(workflow: Pick<Workflow, 'params'>): Readonly<Record<string, Scalar>> {

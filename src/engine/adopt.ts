@@ -1,9 +1,10 @@
 import { isStoreError } from '../core/error.js';
 import type { NotRecorded } from '../core/reason.js';
-import { commit, type Made, type Recorded, recordOf } from './attempt.js';
+import { commit, type Recorded } from './commit.js';
 import type { Asked, Engine } from './engine.js';
 import { Lease } from './lease.js';
 import { ownOutputs } from './places.js';
+import { type Made, recordOf } from './record.js';
 import { lookAround, type Seen, type Subject } from './situation.js';
 
 export type Adopted =

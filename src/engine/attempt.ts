@@ -1,29 +1,16 @@
-import type { Digest, WorkKey } from '../core/brand.js';
+import type { WorkKey } from '../core/brand.js';
 import { isStoreError } from '../core/error.js';
-import type { Component } from '../core/key.js';
 import { formatLocation } from '../core/location.js';
-import { compareParts, contentIdentity, type Part } from '../core/parts.js';
+import type { Part } from '../core/parts.js';
 import type { NotRecorded } from '../core/reason.js';
-import type { Stored, StoredOutput, StoredRecord } from '../core/slot.js';
 import { askOutput, askPath } from '../look/ask.js';
-import { hashParts } from '../look/inputs.js';
 import { keyOf } from '../look/key-of.js';
-import { putObject } from './cache.js';
+import { commit, type Recorded } from './commit.js';
 import type { Asked, Engine, Executed } from './engine.js';
 import type { Lease } from './lease.js';
-import {
-  type Claim,
-  claim,
-  empty,
-  isContested,
-  mark,
-  type OwnOutput,
-  ownOutputs,
-  partsAt,
-  removeOld,
-  unmark,
-} from './places.js';
-import { idOf, type Seen, type Subject } from './situation.js';
+import { type Claim, claim, empty, isContested, type OwnOutput, ownOutputs, partsAt, removeOld } from './places.js';
+import { type Made, recordOf } from './record.js';
+import type { Seen, Subject } from './situation.js';
 
 export type Attempted =
   | {
@@ -40,24 +27,8 @@ export type Attempted =
       readonly log?: string;
     };
 
-/** A record stands: what its outputs are, for those who read them. */
-export interface Recorded {
-  readonly attempt: number;
-  readonly identities: Readonly<Record<string, Digest>>;
-}
-
-/** Bigger parts lists and components are objects of their own: servers answer a lost race on a big body by a reset. */
-const INLINE_BYTES = 6 * 1024;
-/** `hash: auto` reads outputs on volumes again up to this size. */
-const AUTO_HASH_BYTES = 10 * 2 ** 30;
 const RETRY_BASE_MS = 1000;
 const RETRY_CAP_MS = 60_000;
-
-export interface Made {
-  readonly own: OwnOutput;
-  readonly parts: readonly Part[];
-  readonly markerSeen: boolean;
-}
 
 /**
  * One run under its leases, from the first claim to the last look. Whatever goes wrong after the command ended well costs
@@ -285,152 +256,5 @@ function isSame(a: Part, b: Part): boolean {
     a.file?.mtimeNs === b.file?.mtimeNs &&
     a.file?.ctimeNs === b.file?.ctimeNs &&
     a.file?.inode === b.file?.inode
-  );
-}
-
-interface Facts {
-  readonly attempt: number;
-  readonly run: string;
-  readonly startedAt: number;
-  readonly durationMs: number;
-  readonly tries: number;
-  readonly value?: string;
-  readonly made: readonly Made[];
-  readonly adopted?: boolean;
-}
-
-export async function recordOf(
-  engine: Engine,
-  { workflow, instance }: Subject,
-  { key, keyed }: { readonly key: WorkKey; readonly keyed: Seen['keyed'] },
-  facts: Facts,
-): Promise<StoredRecord> {
-  const { made, adopted, ...rest } = facts;
-  const outputs: StoredOutput[] = [];
-  for (const { own, parts, markerSeen } of made) outputs.push(await storedOutput(engine, own, parts, markerSeen));
-  for (const { name, path, probe } of instance.resolved.outputs)
-    if (path === undefined)
-      outputs.push({
-        name,
-        uri: `${probe === undefined ? 'value' : 'probe'}:${name}`,
-        markerSeen: false,
-        count: 0,
-        bytes: 0,
-        parts: { here: [] },
-      });
-  const { maxStalenessMs } = instance.step.memoize;
-  const { image } = instance.resolved;
-  return {
-    key,
-    workflow: workflow.name,
-    step: instance.name,
-    ...rest,
-    producedAt: engine.cache.now(),
-    ...(maxStalenessMs === undefined ? {} : { trackMs: maxStalenessMs }),
-    exitCode: 0,
-    producer: {
-      host: engine.self.host,
-      version: engine.version,
-      ...(image === undefined ? {} : { image }),
-      ...(adopted ? { adopted } : {}),
-    },
-    components: await store<readonly Component[]>(engine, keyed.components),
-    outputs,
-  };
-}
-
-async function storedOutput(
-  engine: Engine,
-  { output, location }: OwnOutput,
-  listed: readonly Part[],
-  markerSeen: boolean,
-): Promise<StoredOutput> {
-  const place = engine.places.at(location);
-  const bytes = listed.reduce((sum, part) => sum + part.size, 0);
-  const onVolume = place.store.traits.kind === 'file';
-  const hashed = onVolume && (output.hash === 'always' || (output.hash === 'auto' && bytes <= AUTO_HASH_BYTES));
-  const parts = hashed ? await hashParts(place, listed, engine.cache.hash, () => true) : listed;
-  const identity = contentIdentity(parts, engine.cache.hash);
-  return {
-    name: output.name,
-    uri: idOf(engine, output),
-    markerSeen,
-    count: parts.length,
-    bytes,
-    ...(identity === undefined ? {} : { identity }),
-    parts: await store(engine, parts),
-  };
-}
-
-async function store<T>(engine: Engine, value: T): Promise<Stored<T>> {
-  const bytes = new TextEncoder().encode(JSON.stringify(value));
-  return bytes.length <= INLINE_BYTES ? { here: value } : { digest: await putObject(engine.cache, bytes) };
-}
-
-interface Committing {
-  readonly lease: Lease;
-  readonly record: StoredRecord;
-  readonly made: readonly Made[];
-  readonly mine: Claim;
-}
-
-/** Places, record, marker, one more look: in this order, so that a death in between leaves nothing that proves too much. */
-export async function commit(
-  engine: Engine,
-  subject: Subject,
-  seen: Seen & { readonly keyRead: NonNullable<Seen['keyRead']> },
-  { lease, record, made, mine }: Committing,
-): Promise<Recorded | NotRecorded> {
-  const lost: NotRecorded = { not: 'lease-lost', fact: 'what this run left may be mixed with what they write' };
-  const logs = [...seen.placeReads.values()].map(({ log }) => log).sort((a, b) => (a.id < b.id ? -1 : 1));
-  // biome-ignore format: a marker before its record is what the simulation must catch
-  if (__SABOTAGE__ === 'marker-first') for (const { own, parts } of made) await mark(engine, own, mine, totalOf(parts));
-  // biome-ignore format: a record before its places say so would prove what a death leaves half said
-  if (__SABOTAGE__ === 'record-first') await lease.append(seen.keyRead.log, { kind: 'commit', attempt: record.attempt, key: record.key, record });
-  for (const log of logs) {
-    const committed = await lease.append(log, {
-      kind: 'commit',
-      attempt: lease.attemptOf(log),
-      key: record.key,
-      of: record.attempt,
-    });
-    if (!committed) return lost;
-  }
-  // biome-ignore format: see above
-  if (__SABOTAGE__ !== 'record-first' && !(await lease.append(seen.keyRead.log, { kind: 'commit', attempt: record.attempt, key: record.key, record })))
-    return lost;
-  for (const { own, parts } of made) await mark(engine, own, mine, totalOf(parts));
-
-  // biome-ignore format: what others changed between the listing and the record must not stay recorded
-  const changed = __SABOTAGE__ === 'no-last-look' ? undefined : await lastLook(engine, subject, { lease, made, mine });
-  if (changed === undefined) return { attempt: record.attempt, identities: identitiesOf(record) };
-  await lease.append(seen.keyRead.log, { kind: 'tombstone', attempts: [record.attempt], undo: false, why: changed });
-  for (const log of logs) await lease.append(log, { kind: 'tombstone', attempts: [], undo: false, why: changed });
-  for (const { own } of made) await unmark(engine, own, mine);
-  return { not: 'changed-after', fact: changed };
-}
-
-async function lastLook(
-  engine: Engine,
-  subject: Subject,
-  { lease, made, mine }: Pick<Committing, 'lease' | 'made' | 'mine'>,
-): Promise<string | undefined> {
-  if (!(await lease.stands())) return 'the lease was taken over';
-  for (const { own, parts } of made) {
-    const now = await partsAt(engine, subject, own.output, mine.key);
-    if (!now) return `${own.output.path} cannot be listed any more`;
-    const verdict = compareParts(parts, now);
-    if (!verdict.same) return `${verdict.changes[0]!.path || own.output.path} changed`;
-  }
-  return undefined;
-}
-
-function totalOf(parts: readonly Part[]) {
-  return { count: parts.length, bytes: parts.reduce((sum, part) => sum + part.size, 0) };
-}
-
-export function identitiesOf(record: StoredRecord): Readonly<Record<string, Digest>> {
-  return Object.fromEntries(
-    record.outputs.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity]])),
   );
 }

@@ -1,5 +1,5 @@
 import type { NotRecorded, Verdict } from '../core/reason.js';
-import type { Recorded } from './attempt.js';
+import type { Recorded } from './commit.js';
 
 /** What happens in a run, in order; the command line shows it and the library hands it on. */
 export type Event =

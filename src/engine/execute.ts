@@ -18,6 +18,11 @@ export interface Executing {
   readonly onLine?: ((step: string, line: string) => void) | undefined;
 }
 
+/** Beside the workflow, wherever its cache is. */
+export function logsFolder({ folder }: Pick<Workflow, 'folder'>): string {
+  return join(folder, '.stepaside', 'logs');
+}
+
 /** Starts what a step says, on this machine or in a container of its image. Values reach it as words or environment. */
 export function executor(options: Executing): Execute {
   return async (task) => {

@@ -1,7 +1,6 @@
 import { ConfigError } from '../core/error.js';
-import { resolveStep, type StepInstance } from '../core/resolve.js';
-import { items } from '../core/series.js';
-import type { Step, Workflow } from '../core/step.js';
+import { instancesOf, type StepInstance } from '../core/resolve.js';
+import type { Workflow } from '../core/step.js';
 import { readsFrom } from '../look/reads-from.js';
 
 export interface Node {
@@ -37,7 +36,7 @@ export function graphOf(workflow: Workflow, { chosen, named, only }: Selection):
   const all = (name: string): readonly StepInstance[] => {
     let found = expanded.get(name);
     if (!found) {
-      found = instancesOf(workflow, steps.get(name)!).map(canonical);
+      found = [...instancesOf(workflow, steps.get(name)!)].map(canonical);
       expanded.set(name, found);
     }
     return found;
@@ -67,10 +66,6 @@ export function graphOf(workflow: Workflow, { chosen, named, only }: Selection):
     }
   }
   return inOrder(wanted, links, new Set(named ? chosen.map(({ name }) => name) : []));
-}
-
-function instancesOf(workflow: Workflow, step: Step): StepInstance[] {
-  return [...items(step.forEach)].map((item) => resolveStep(workflow, step, item));
 }
 
 type Links = ReadonlyMap<

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { isStoreError } from '../core/error.js';
 import type { Workflow } from '../core/step.js';
 import { JOURNAL_PREFIX, journalKey, readWhole } from './cache.js';
@@ -30,9 +31,10 @@ export interface Journaled {
   readonly named: readonly string[];
 }
 
-/** Run ids sort by time. */
-export function newRunId(now: number, chance: string): string {
-  return `${new Date(now).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)}-${chance}`;
+/** A fresh run's id; ids sort by time. */
+export function newRun(): string {
+  const time = new Date().toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  return `${time}-${randomBytes(3).toString('hex')}`;
 }
 
 export async function writeJournal(engine: Engine, { run, workflow, outcomes, keys, named }: Journaled): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Digest } from '../core/brand.js';
 import type { Verdict } from '../core/reason.js';
 import type { Workflow } from '../core/step.js';
-import { identitiesOf } from './attempt.js';
 import type { Asked, Engine } from './engine.js';
 import { graphOf, type Node, type Selection } from './graph.js';
 import { type Nearest, nearestRecord } from './nearest.js';
 import { lookAround, type Seen, type Subject } from './situation.js';
-import { recordUsed, verdictOf } from './work.js';
+import { identitiesAfter } from './upstream.js';
+import { verdictOf } from './work.js';
 
 export interface Planned {
   readonly node: Node;
@@ -57,10 +57,10 @@ async function pass(
     const ended = { has: (step: string) => (inside.has(step) ? !open.has(step) : !chosen.has(step)) };
     const identities = new Map<string, Digest>();
     for (const before of consumes) {
-      const { seen, verdict } = planned.get(before)!;
+      const { subject, seen, verdict } = planned.get(before)!;
       if (verdict.action !== 'skip') continue;
-      const record = recordUsed(seen);
-      for (const [output, identity] of Object.entries(record ? identitiesOf(record) : {}))
+      const found = await identitiesAfter(engine, subject, seen, { status: 'avoided', verdict });
+      for (const [output, identity] of Object.entries(found))
         identities.set(`${before.instance.name}.${output}`, identity);
     }
     const subject: Subject = { workflow, instance, upstream: { ended, identities } };

@@ -5,11 +5,11 @@ import { contentIdentity } from '../core/parts.js';
 import type { Output, Workflow } from '../core/step.js';
 import { hashParts } from '../look/inputs.js';
 import type { Upstream } from '../look/key-of.js';
-import { identitiesOf } from './attempt.js';
 import type { Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Node } from './graph.js';
 import { partsAt } from './places.js';
+import { identitiesOf } from './record.js';
 import type { Seen, Subject } from './situation.js';
 import { recordUsed } from './work.js';
 

@@ -114,6 +114,24 @@ describe('exec', () => {
   });
 });
 
+describe('plan', () => {
+  it('reads what no record speaks for as run does', async () => {
+    const cwd = folderWith({
+      'a.txt': 'from before',
+      'stepaside.yaml': `apiVersion: stepaside/v1
+kind: Workflow
+name: w
+steps:
+  - { name: a, run: "false", policy: exists, outputs: [{ path: a.txt, atomic: true }] }
+  - { name: b, needs: [a], run: "cp a.txt b.txt", outputs: [{ path: b.txt, atomic: true }] }
+`,
+    });
+    expect((await stepaside(['run'], { cwd })).stderr).toContain('1 avoided, 1 ran');
+    const planned = await stepaside(['plan', '--exit-code'], { cwd });
+    expect([planned.code, planned.stdout.includes('0 to run, 2 avoided')]).toEqual([0, true]);
+  });
+});
+
 describe('caretaking', () => {
   const WORKFLOW = `apiVersion: stepaside/v1
 kind: Workflow

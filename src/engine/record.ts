@@ -1,0 +1,106 @@
+import type { Digest, WorkKey } from '../core/brand.js';
+import type { Component } from '../core/key.js';
+import { contentIdentity, type Part } from '../core/parts.js';
+import type { Stored, StoredOutput, StoredRecord } from '../core/slot.js';
+import { hashParts } from '../look/inputs.js';
+import { putObject } from './cache.js';
+import type { Engine } from './engine.js';
+import type { OwnOutput } from './places.js';
+import { idOf, type Seen, type Subject } from './situation.js';
+
+/** Bigger parts lists and components are objects of their own: servers answer a lost race on a big body by a reset. */
+const INLINE_BYTES = 6 * 1024;
+/** `hash: auto` reads outputs on volumes again up to this size. */
+const AUTO_HASH_BYTES = 10 * 2 ** 30;
+
+/** What a run left at one of its outputs. */
+export interface Made {
+  readonly own: OwnOutput;
+  readonly parts: readonly Part[];
+  readonly markerSeen: boolean;
+}
+
+interface Facts {
+  readonly attempt: number;
+  readonly run: string;
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly tries: number;
+  readonly value?: string;
+  readonly made: readonly Made[];
+  readonly adopted?: boolean;
+}
+
+export async function recordOf(
+  engine: Engine,
+  { workflow, instance }: Subject,
+  { key, keyed }: { readonly key: WorkKey; readonly keyed: Seen['keyed'] },
+  facts: Facts,
+): Promise<StoredRecord> {
+  const { made, adopted, ...rest } = facts;
+  const outputs: StoredOutput[] = [];
+  for (const { own, parts, markerSeen } of made) outputs.push(await storedOutput(engine, own, parts, markerSeen));
+  for (const { name, path, probe } of instance.resolved.outputs)
+    if (path === undefined)
+      outputs.push({
+        name,
+        uri: `${probe === undefined ? 'value' : 'probe'}:${name}`,
+        markerSeen: false,
+        count: 0,
+        bytes: 0,
+        parts: { here: [] },
+      });
+  const { maxStalenessMs } = instance.step.memoize;
+  const { image } = instance.resolved;
+  return {
+    key,
+    workflow: workflow.name,
+    step: instance.name,
+    ...rest,
+    producedAt: engine.cache.now(),
+    ...(maxStalenessMs === undefined ? {} : { trackMs: maxStalenessMs }),
+    exitCode: 0,
+    producer: {
+      host: engine.self.host,
+      version: engine.version,
+      ...(image === undefined ? {} : { image }),
+      ...(adopted ? { adopted } : {}),
+    },
+    components: await store<readonly Component[]>(engine, keyed.components),
+    outputs,
+  };
+}
+
+async function storedOutput(
+  engine: Engine,
+  { output, location }: OwnOutput,
+  listed: readonly Part[],
+  markerSeen: boolean,
+): Promise<StoredOutput> {
+  const place = engine.places.at(location);
+  const bytes = listed.reduce((sum, part) => sum + part.size, 0);
+  const onVolume = place.store.traits.kind === 'file';
+  const hashed = onVolume && (output.hash === 'always' || (output.hash === 'auto' && bytes <= AUTO_HASH_BYTES));
+  const parts = hashed ? await hashParts(place, listed, engine.cache.hash, () => true) : listed;
+  const identity = contentIdentity(parts, engine.cache.hash);
+  return {
+    name: output.name,
+    uri: idOf(engine, output),
+    markerSeen,
+    count: parts.length,
+    bytes,
+    ...(identity === undefined ? {} : { identity }),
+    parts: await store(engine, parts),
+  };
+}
+
+async function store<T>(engine: Engine, value: T): Promise<Stored<T>> {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return bytes.length <= INLINE_BYTES ? { here: value } : { digest: await putObject(engine.cache, bytes) };
+}
+
+export function identitiesOf(record: StoredRecord): Readonly<Record<string, Digest>> {
+  return Object.fromEntries(
+    record.outputs.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity]])),
+  );
+}
