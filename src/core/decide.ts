@@ -37,13 +37,18 @@ export interface Control {
   readonly force: boolean;
   /** `--no-cache` and `--write-only`: nothing is read. */
   readonly readOff: boolean;
+  /** `--no-cache` and `--read-only`: nothing is leased and nothing recorded. */
+  readonly writeOff: boolean;
 }
 
 /** Total and pure: every situation has one verdict, and the same situation the same. Only positive proof skips. */
 export function decide(situation: Situation): Verdict {
   const verdict = decideAlone(situation);
   if (verdict.action !== 'run' && verdict.action !== 'restore') return verdict;
-  // Nobody works without the leases. Who waited looks afresh: that the holder succeeded is no reason to skip.
+  // Nobody works without the leases, and a cache that cannot be asked gives none.
+  if ('doubt' in situation.records && !situation.control.writeOff)
+    return say('refuse', 'cache-unknown', about('cache', [noLease(situation.records.doubt.message)]));
+  // Who waited looks afresh: that the holder succeeded is no reason to skip.
   if (situation.lease === 'held') return { action: 'wait', reason: 'held', because: verdict.because };
   if (situation.lease === 'given-up') return { action: 'refuse', reason: 'busy', because: verdict.because };
   if (situation.lease === 'failed-elsewhere')
@@ -118,6 +123,11 @@ function byEvidence(situation: Situation, key: WorkKey, records: Records): Verdi
   const restore = restorable(situation, records, { attempts, short: short.map(({ output }) => output.name) });
   if (restore && short.every(isQuiet)) return { ...say('restore', 'kept-artifact', because), restore };
   return say('run', short[0]!.proof.reason, because);
+}
+
+/** What to do where a cache gives no leases. */
+export function noLease(why: string): string {
+  return `${why}; --no-cache runs it all the same, without lease and record`;
 }
 
 interface Proven {

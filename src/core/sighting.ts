@@ -185,7 +185,10 @@ function completed(
     if (place.kind === 'object' && parts.length === 0) return say('absent', 'its marker is there, the object is not');
     const short = shortOf(parts.filter(counts), question);
     if (short) return say('partial', short);
-    const newest = parts.reduce<Part | undefined>((a, b) => (a && a.modifiedAt >= b.modifiedAt ? a : b), undefined);
+    const newest = parts.reduce<Part | undefined>(
+      (a, b) => ((a && a.modifiedAt >= b.modifiedAt) || isChecksumOf(place.markerPath, b.path) ? a : b),
+      undefined,
+    );
     if (newest && newer(newest.modifiedAt, markerTime)) {
       const why = `its marker is older than ${nameOf(place, newest)}`;
       return question.outdatedMarker === 'ignore'
@@ -276,6 +279,11 @@ function newestSign(place: PlaceSeen): { readonly name: string; readonly modifie
 }
 
 /** Some servers give whole seconds, some milliseconds, one server both: compare what both sides know. */
+/** Hadoop closes a file before its checksum: the marker's own is always the younger of the two. */
+function isChecksumOf(marker: string | undefined, path: string): boolean {
+  return marker !== undefined && path === marker.replace(/[^/]*$/, '.$&.crc');
+}
+
 function newer(a: number, b: number): boolean {
   const coarse = a % 1000 === 0 || b % 1000 === 0;
   return coarse ? Math.floor(a / 1000) > Math.floor(b / 1000) : a > b;

@@ -93,13 +93,13 @@ export async function unmark(engine: Engine, { output, marker }: OwnOutput, { ke
   if (seen?.seen === 'there' && matchMarker(seen.contents, want).ok) await removeAt(engine, marker.location);
 }
 
-/** A producer's old marker must not vouch for what a new run leaves. False: the store forbids it. */
-export async function removeOld(engine: Engine, marker: Location): Promise<boolean> {
+/** A producer's old marker must not vouch for what a new run leaves. False: the store forbids it, which `mayStay` allows. */
+export async function removeOld(engine: Engine, marker: Location, mayStay: boolean): Promise<boolean> {
   try {
     await removeAt(engine, marker);
     return true;
   } catch (error) {
-    if (isStoreError(error)) return false;
+    if (isStoreError(error) && mayStay) return false;
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { graphOf, type Node, type Selection } from './graph.js';
 import { writeJournal } from './journal.js';
 import type { Subject } from './situation.js';
 import { identitiesAfter, upstreamHere } from './upstream.js';
-import { recordUsed, work } from './work.js';
+import { type Prepared, recordUsed, work } from './work.js';
 
 export interface RunAsked extends Omit<Asked, 'force'> {
   readonly selection: Selection;
@@ -180,8 +180,8 @@ class Run {
   }
 
   /** Outputs that are gone and were not needed so far are made now, for one who must run. */
-  async #materialiseFor(node: Node): Promise<boolean> {
-    let changed = false;
+  async #materialiseFor(node: Node): Promise<Prepared> {
+    let prepared: Prepared = 'ready';
     for (const before of node.after) {
       if (!this.#ghosts.has(before)) continue;
       let making = this.#ghosts.get(before);
@@ -191,11 +191,11 @@ class Run {
       }
       const ended = await making;
       if (this.#ended.get(before) !== ended) this.#ended.set(before, this.#tell(before.instance.name, ended));
-      if (!endedWell(ended.outcome)) continue;
+      if (!endedWell(ended.outcome)) return { failed: before.instance.name };
       this.#ghosts.delete(before);
-      changed = true;
+      prepared = 'changed';
     }
-    return changed;
+    return prepared;
   }
 
   #upstreamOf({ consumes, after }: Node): Subject['upstream'] {

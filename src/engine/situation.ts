@@ -281,7 +281,7 @@ export function situationOf(
     outputs: seen.outputs,
     records: seen.records,
     lease: asked.lease,
-    control: { force: asked.force, readOff: asked.readOff },
+    control: { force: asked.force, readOff: asked.readOff, writeOff: asked.writeOff },
     needed: asked.needed,
     policy: workflow.policies[step.policy]!,
     ...(step.whenUnknown && { whenUnknown: step.whenUnknown }),

@@ -1,4 +1,4 @@
-import { decide, type Situation } from '../core/decide.js';
+import { decide, noLease, type Situation } from '../core/decide.js';
 import { isStoreError } from '../core/error.js';
 import type { Verdict } from '../core/reason.js';
 import type { StoredRecord } from '../core/slot.js';
@@ -17,9 +17,12 @@ export interface Wanted {
   readonly needed: boolean;
   /** Called when the step is about to run, with its turn to wait for. Its result is called when the step ended. */
   readonly turn: () => Promise<() => void>;
-  /** Called once the step must run, before it does: what it reads must be there. True: something changed, decide again. */
-  readonly prepare: () => Promise<boolean>;
+  /** Called once the step must run, before it does: what it reads must be there. */
+  readonly prepare: () => Promise<Prepared>;
 }
+
+/** `changed`: something was made, so the step is decided again. */
+export type Prepared = 'ready' | 'changed' | { readonly failed: string };
 
 export interface Worked {
   readonly outcome: Outcome;
@@ -54,7 +57,11 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
         return { seen, outcome: { status: 'avoided', verdict, ...savingOf(seen) } };
       case 'refuse':
         // What it reads may be gone because nobody needed it so far.
-        if (verdict.reason === 'input-missing' && (await wanted.prepare())) continue;
+        if (verdict.reason === 'input-missing') {
+          const prepared = await wanted.prepare();
+          if (prepared === 'changed') continue;
+          if (prepared !== 'ready') return notBegun(seen, prepared);
+        }
         say();
         return { seen, outcome: { status: 'refused', verdict } };
       case 'wait':
@@ -70,7 +77,9 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
         continue;
       case 'restore':
       case 'run': {
-        if (await wanted.prepare()) continue;
+        const prepared = await wanted.prepare();
+        if (prepared === 'changed') continue;
+        if (prepared !== 'ready') return notBegun(seen, prepared);
         const over = await wanted.turn();
         try {
           if (engine.monotonic() - seen.at > FRESH_MS) continue;
@@ -85,6 +94,10 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
         return verdict.action satisfies never;
     }
   }
+}
+
+function notBegun(seen: Seen, { failed }: { readonly failed: string }): Worked {
+  return { seen, outcome: { status: 'not-begun', why: `${failed} did not end well` } };
 }
 
 export function verdictOf(
@@ -110,13 +123,6 @@ async function act(
 ): Promise<Outcome | undefined> {
   const reads = [...(seen.keyRead ? [seen.keyRead] : []), ...seen.placeReads.values()];
   let lease: Lease | undefined;
-  // Logs that cannot be read cannot be appended to either: nobody can say that nobody else is at it.
-  if (!asked.writeOff && 'doubt' in seen.records)
-    engine.events({
-      type: 'step-warned',
-      step: subject.instance.name,
-      warning: `the cache cannot be read (${seen.records.doubt.message}): it runs without a lease and leaves no record`,
-    });
   if (!asked.writeOff && reads.length > 0) {
     try {
       await engine.heart.start();
@@ -124,15 +130,8 @@ async function act(
       if (!lease) return undefined;
     } catch (error) {
       if (!isStoreError(error)) throw error;
-      // The place cannot be latched, so nobody can say that nobody else is at it.
-      const because = [...verdict.because, { about: 'cache', fact: error.message }];
-      if ((subject.instance.step.whenUnknown ?? 'run') === 'refuse')
-        return { status: 'refused', verdict: { action: 'refuse', reason: 'cache-unknown', because } };
-      engine.events({
-        type: 'step-warned',
-        step: subject.instance.name,
-        warning: `the cache cannot be written (${error.message}): it runs without a lease and leaves no record`,
-      });
+      const because = [...verdict.because, { about: 'cache', fact: noLease(error.message) }];
+      return { status: 'refused', verdict: { action: 'refuse', reason: 'cache-unknown', because } };
     }
   }
   say();

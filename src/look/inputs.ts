@@ -8,6 +8,7 @@ import type { Doubt } from '../core/sighting.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
 import { doubtOf } from './doubt.js';
+import { listed } from './listed.js';
 import { partOf } from './look.js';
 import type { Place, Places } from './places.js';
 
@@ -79,7 +80,7 @@ function isData({ path, size }: Part): boolean {
 
 async function partsOf(place: Place): Promise<readonly Part[]> {
   const parts: Part[] = [];
-  for await (const head of place.store.list(place.key)) {
+  for await (const head of listed(place.store, place.key)) {
     const path = head.key.slice(place.key.length);
     if (path !== '' && isPart(path)) parts.push(partOf(head, path));
   }

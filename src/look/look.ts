@@ -6,6 +6,7 @@ import { counts, inProgressSign, isPart, type Part } from '../core/parts.js';
 import type { PlaceSeen } from '../core/sighting.js';
 import type { Head } from '../store/store.js';
 import { doubtOf } from './doubt.js';
+import { listed } from './listed.js';
 import { lookAtMarker, markerFromListing, readMarker } from './marker.js';
 import type { Place, Places } from './places.js';
 
@@ -80,7 +81,7 @@ async function lookAtTree(places: Places, place: Place, { ask, marker }: LookReq
   const signs = ask === 'completeness' ? await otherSigns(place) : [];
   const parts: Part[] = [];
   let markerHead: Head | undefined;
-  for await (const head of place.store.list(place.key)) {
+  for await (const head of listed(place.store, place.key)) {
     const path = head.key.slice(place.key.length);
     // A placeholder for the tree itself is no part of it.
     if (path === '') continue;
@@ -135,10 +136,10 @@ async function lookAtGlob(
   const glob = compileGlob(pattern);
   const parts: Part[] = [];
   let [found, bytes] = [0, 0];
-  for await (const head of place.store.list(place.key + glob.prefix)) {
-    const path = head.key.slice(place.key.length);
-    if (!glob.matches(path) || !isPart(path)) continue;
-    const part = partOf(head, path);
+  const wanted = (path: string) => glob.matches(path) && isPart(path);
+  const below = listed(place.store, place.key + glob.prefix, (key) => wanted(key.slice(place.key.length)));
+  for await (const head of below) {
+    const part = partOf(head, head.key.slice(place.key.length));
     parts.push(part);
     if (!counts(part)) continue;
     found++;

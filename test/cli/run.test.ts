@@ -147,6 +147,36 @@ describe('run', () => {
     expect(w.started()).toEqual(['extract']);
   });
 
+  it('begins nothing whose gone inputs cannot be made again', async () => {
+    const w = workflow(CHAIN.replace('cat in.txt', 'test ! -e broken && cat in.txt'), { files: { 'in.txt': 'hello' } });
+    await w.run();
+    w.started();
+    for (const name of ['raw', 'count', 'report']) w.remove(`out/${name}`);
+    w.write('broken', '');
+    const { code, steps } = await w.outcomes();
+    expect({ code, ...steps }).toEqual({
+      code: 1,
+      extract: 'failed output-missing',
+      count: 'not-begun',
+      report: 'not-begun',
+    });
+    expect(w.started()).toEqual(['extract']);
+  });
+
+  it('prepares each try anew: what the last one left does not spoil the next', async () => {
+    const w = workflow(`
+  - name: x
+    run: echo x >> ran; test ! -e out/t || ls -A out/t >> seen; mkdir -p out/t; touch "out/t/part-$$" out/t/_SUCCESS; test "$(wc -l < ran)" -gt 1
+    retries: 1
+    outputs: [{ path: out/t/, marker: _SUCCESS, mode: replace }]
+`);
+    expect((await w.outcomes()).steps).toEqual({ x: 'ran no-record' });
+    expect(w.started()).toEqual(['x', 'x']);
+    expect(existsSync(w.at('seen')) ? w.read('seen') : '').toBe('');
+    expect(readdirSync(w.at('out/t'))).toHaveLength(2);
+    expect((await w.outcomes()).steps).toEqual({ x: 'avoided parts-match' });
+  });
+
   it('runs each item of forEach for itself, and one alone by its name', async () => {
     const w = workflow(`
   - name: day

@@ -67,7 +67,7 @@ function golden(policy: Policy): string {
         outputs: [output],
         records,
         lease: 'free',
-        control: { force: false, readOff: false },
+        control: { force: false, readOff: false, writeOff: false },
         needed: true,
         policy,
         freshness: {},

@@ -136,6 +136,19 @@ const rows: readonly [string, PlaceSeen, Question, State, RegExp?][] = [
     /part-0/,
   ],
   [
+    "a marker older than its own checksum, as Hadoop's local file system leaves it",
+    marked(tree('part-0', part('._SUCCESS.crc', { modifiedAt: T + 9000 })), ''),
+    { ...flagged, outdatedMarker: 'run' },
+    'present',
+  ],
+  [
+    'a marker older than the checksum of a part',
+    marked(tree('part-0', part('.part-0.crc', { modifiedAt: T + 9000 })), ''),
+    { ...flagged, outdatedMarker: 'run' },
+    'outdated',
+    /part-0.crc/,
+  ],
+  [
     'the same, and the policy ignores it',
     marked(tree('part-0'), '', T - 5000),
     { ...flagged, outdatedMarker: 'ignore' },

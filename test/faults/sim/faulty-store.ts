@@ -29,6 +29,8 @@ export const CLEAR: Weather = { lost: 0, refused: 0, conflict: 0, doubled: 0, sl
 /** The bytes that all processes see. */
 export class Disk {
   readonly items = new Map<string, Item>();
+  /** What was removed: a listing that lags behind shows it still. */
+  readonly ghosts = new Map<string, { readonly item: Item; readonly gone: number }>();
   readonly world: World;
   weather: Weather = CLEAR;
   asks = 0;
@@ -49,13 +51,24 @@ export class Disk {
   }
 
   remove(key: string, by: string): void {
-    if (this.items.delete(key)) this.world.note({ kind: 'change', key, text: undefined, by });
+    const item = this.items.get(key);
+    if (!item) return;
+    this.items.delete(key);
+    this.ghosts.set(key, { item, gone: this.world.now });
+    this.world.note({ kind: 'change', key, text: undefined, by });
   }
 
   below(prefix: string): string[] {
     const keys: string[] = [];
     for (const key of this.items.keys()) if (key.startsWith(prefix)) keys.push(key);
     return keys.sort();
+  }
+
+  /** Keys that are there no more and were less than `lag` ago. */
+  ghostsBelow(prefix: string, lag: number): string[] {
+    return [...this.ghosts].flatMap(([key, { gone }]) =>
+      key.startsWith(prefix) && !this.items.has(key) && this.world.now - gone < lag ? [key] : [],
+    );
   }
 
   /** Sorted `path=text` of what lies there: what a command sees. */
@@ -198,8 +211,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
     return remote ? 1 + world.random() * 40 : world.random() * 5;
   }
 
-  function headOf(key: string): Head | undefined {
-    const item = disk.items.get(key);
+  function headOf(key: string, item = disk.items.get(key)): Head | undefined {
     if (!item) return undefined;
     const modifiedAt = Math.round(item.at);
     const base = { key, size: item.bytes.byteLength, modifiedAt };
@@ -242,8 +254,13 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
         const keys = disk
           .below(prefix)
           .filter((key) => lag === 0 || world.now - disk.items.get(key)!.born > lag || !key.includes('/v1/'));
+        const ghosts = lag === 0 ? [] : disk.ghostsBelow(prefix, lag);
         if (lag > 0) world.inject('stale list');
-        return keys.filter((key) => after === undefined || key > after).map((key) => headOf(key)!);
+        if (ghosts.length > 0) world.inject('ghost listed');
+        return [...keys, ...ghosts]
+          .sort()
+          .filter((key) => after === undefined || key > after)
+          .map((key) => headOf(key, disk.items.get(key) ?? disk.ghosts.get(key)!.item)!);
       };
       const heads = await call('list', prefix, 'no', look, heard);
       yield* heads;

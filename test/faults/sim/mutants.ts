@@ -22,6 +22,7 @@ export const MUTANTS = [
   'place-unleased',
   'failure-recorded',
   'listing-believed',
+  'listing-unconfirmed',
   'silent-by-answer',
   'upstream-not-again',
   'check-then-write',

@@ -107,9 +107,9 @@ class Oracle {
   readonly #beats = new Map<string, { at: number; t: number; text: string | undefined; before: number }>();
   readonly #beatRead = new Map<string, { first: number; text: string | undefined; last: number }>();
   readonly #endings = new Map<number, string[]>();
-  readonly #leaseless = new Set<string>();
   readonly #decided = new Map<string, Extract<Entry, { kind: 'decided' }>>();
   readonly #markerTouched = new Map<string, number>();
+  readonly #markerRead = new Set<string>();
   #at = 0;
   #t = 0;
 
@@ -148,7 +148,6 @@ class Oracle {
         if (entry.action === 'run') this.#run(entry);
         return;
       case 'warned':
-        if (entry.warning.includes('runs without a lease')) this.#leaseless.add(`${entry.by} ${entry.step}`);
         if (entry.warning.includes('cannot be removed')) this.#markerTouched.set(`${entry.by} ${entry.step}`, at);
         return;
       case 'ended':
@@ -327,6 +326,7 @@ class Oracle {
       const view = this.#logs.get(slot[1]!)?.views[Number(slot[2])];
       if (view && view.n > (this.#logShown.get(`${by} ${slot[1]}`)?.n ?? 0)) this.#showLog(by, slot[1]!, view);
     }
+    if (this.#items.has(key) && this.#markerNames().has(key)) this.#markerRead.add(`${by} ${key}`);
     const beat = /\/v1\/beats\/(.*)$/.exec(key)?.[1];
     if (beat === undefined) return;
     const text = this.#items.get(key)?.text;
@@ -345,11 +345,7 @@ class Oracle {
       if (markers.has(key) || key.endsWith('/_stepaside.json') || key.endsWith('/_SUCCESS')) continue;
       items.set(key, item);
     }
-    const state = [...items]
-      .map(([key, { text }]) => `${key}=${text}`)
-      .sort()
-      .join('\n');
-    return { state, items };
+    return { state: stateOf(items), items };
   }
 
   #names: ReadonlySet<string> | undefined;
@@ -369,7 +365,7 @@ class Oracle {
       this.#asked.set(ask, () => this.#showLog(by, prefix, view));
       return;
     }
-    if (!this.#isPlace(by, prefix)) return;
+    if (!this.#isPlace(by, prefix)) return this.#showPart(by, prefix, ask);
     const marked = [...this.#markerNames()].some((name) => name.startsWith(prefix) && this.#items.has(name));
     const shown: Shown = { at: this.#at, t: this.#t, marked, ...this.#stateAt(prefix) };
     this.#asked.set(ask, () => {
@@ -379,6 +375,27 @@ class Oracle {
           if (!run.left.has(prefix)) this.#leave(run, prefix, shown);
           if (run.recorded === undefined && run.work.reads.includes(prefix)) run.again.set(prefix, shown.state);
         }
+    });
+  }
+
+  /** One name of a place that was listed is asked for once more: what it is now is what was shown of it. */
+  #showPart(by: number, key: string, ask: number): void {
+    const place = key.slice(0, key.lastIndexOf('/') + 1);
+    if (this.#markerNames().has(key) || !this.#isPlace(by, place)) return;
+    const item = this.#items.get(key);
+    this.#asked.set(ask, () => {
+      const shown = this.#shown.get(`${by} ${place}`);
+      if (!shown || shown.items.get(key)?.text === item?.text) return;
+      const items = new Map(shown.items);
+      if (item) items.set(key, item);
+      else items.delete(key);
+      const now: Shown = { ...shown, items, state: stateOf(items) };
+      this.#shown.set(`${by} ${place}`, now);
+      for (const run of this.#runs.values()) {
+        if (run.by !== by) continue;
+        if (run.left.get(place) === shown) run.left.set(place, now);
+        if (run.again.get(place) === shown.state && run.recorded === undefined) run.again.set(place, now.state);
+      }
     });
   }
 
@@ -427,7 +444,6 @@ class Oracle {
       left: new Map(),
     });
     const name = `${by} ${step}`;
-    if (this.#leaseless.has(name)) return;
     const beat = this.#facts.beats.get(by)!;
     let acquired = 0;
     for (const one of [...(log === undefined ? [] : [log]), ...work.places.map((place) => place.log)]) {
@@ -474,8 +490,10 @@ class Oracle {
       return;
     }
     if (work.policy === 'exists') {
+      // A marker that came after the listing, and was read, vouches for what came before it.
       for (const [place, look] of shown)
-        if (look!.state === '' && !look!.marked) this.#wrong(`${who}, and nothing is at ${place.at}`);
+        if (look!.state === '' && !look!.marked && !this.#markerRead.has(`${by} ${place.marker?.at}`))
+          this.#wrong(`${who}, and nothing is at ${place.at}`);
       return;
     }
     if (reason === 'foreign-marker') {
@@ -550,6 +568,13 @@ class Oracle {
     if (left && this.#stateAt(place).state === left.state) return;
     this.#wrong(`run ${run.run} is said to be recorded, and ${place} had changed before that`);
   }
+}
+
+function stateOf(items: ReadonlyMap<string, Item>): string {
+  return [...items]
+    .map(([key, { text }]) => `${key}=${text}`)
+    .sort()
+    .join('\n');
 }
 
 function describe(shown: readonly (readonly [PlaceSpec, Shown | undefined])[]): string {

@@ -249,7 +249,7 @@ export async function simulate(seed: number): Promise<Simulated> {
         const { outcome } = await work(engine, { workflow, instance: resolveStep(workflow, step) }, asked, {
           needed: true,
           turn: async () => () => undefined,
-          prepare: async () => false,
+          prepare: async () => 'ready',
         });
         end(step.name, outcome);
       } else {
