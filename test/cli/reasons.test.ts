@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { REASONS, type Reason } from '../../src/core/reason.js';
+import { putOnIce } from '../faults/f11-proxied.js';
 import { folderWith, type Ran, stepaside } from '../rig/cli.js';
+import { type FaultProxy, startFaultProxy } from '../rig/fault-proxy.js';
+import { sdkMakeBucket, Witness } from '../rig/sdk.js';
 
 /** Each reason as a person meets it: a real workflow, the real command, and the words that `why` finds for it. */
 interface Scenario {
@@ -35,6 +39,8 @@ const then =
   };
 
 const MAKE = 'run: echo made > out.txt';
+const BUCKET = `reasons-${randomBytes(4).toString('hex')}`;
+const ICE: Record<string, string> = {};
 const MAKE_TREE = 'run: mkdir -p out && echo made > out/part';
 
 const scenarios: Partial<Record<Reason, Scenario>> = {
@@ -140,6 +146,26 @@ const scenarios: Partial<Record<Reason, Scenario>> = {
       AWS_REGION: 'us-east-1',
     },
   },
+  archived: { steps: x(MAKE, 'policy: exists', `outputs: [{ path: "s3://${BUCKET}/cold" }]`), env: ICE },
+  // A backup of the cache that is older than one place's log and younger than the other's.
+  'mixed-runs': {
+    steps: x(
+      "run: 'echo a > a.txt; echo b > b.txt'",
+      'outputs: [{ path: a.txt, atomic: true }, { path: b.txt, atomic: true }]',
+    ),
+    before: then(
+      run,
+      (say) => say('run', '--force'),
+      (_, cwd) => {
+        const places = join(cwd, '.stepaside/v1/places');
+        const [log] = readdirSync(places, { recursive: true, encoding: 'utf8' }).filter((name) =>
+          name.endsWith('/00000001'),
+        );
+        for (const slot of readdirSync(join(places, log!, '..')))
+          if (Number(slot) > 3) rmSync(join(places, log!, '..', slot));
+      },
+    ),
+  },
   'new-output': {
     steps: x("run: 'echo a > out.txt; echo b > more.txt'", 'memoize: { key: mine }', OUT),
     before: then(run, (_, cwd) => {
@@ -158,11 +184,24 @@ const scenarios: Partial<Record<Reason, Scenario>> = {
 /** What no scenario of this file reaches, and why; the list is checked, so that it cannot go stale. */
 const ELSEWHERE: Partial<Record<Reason, string>> = {
   'kept-artifact': 'restores come with the artifact store',
-  archived: 'no server here has an archive class; shown on the table of decide and by injected answers',
-  'mixed-runs': 'two outputs of one step committed by two runs: on the table of decide',
 };
 
 const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+
+let ice: FaultProxy;
+beforeAll(async () => {
+  const s3 = inject('s3');
+  await sdkMakeBucket(s3, BUCKET);
+  await new Witness(s3, BUCKET).put('cold', new Uint8Array(1));
+  ice = await startFaultProxy(s3.endpoint, { rewrite: putOnIce });
+  Object.assign(ICE, {
+    AWS_ENDPOINT_URL_S3: ice.endpoint,
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+    AWS_REGION: s3.region,
+  });
+  return () => ice.stop();
+});
 
 /** Another process at the same work. */
 async function begin(_: Say, cwd: string): Promise<void> {
@@ -183,6 +222,7 @@ function plain(text: string): string {
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
       .replace(/\d+(\.\d+)? (ms|s)\b/g, 'TOOK')
       .replace(/process \d+ on \S+/g, 'process PID on HOST')
+      .replaceAll(BUCKET, 'BUCKET')
       .replace(/record is \ds old/g, 'record is 1s old')
       .trimEnd()
   );

@@ -35,7 +35,8 @@ export const archived: Row = {
   },
 };
 
-function putOnIce(asked: Asked, answered: Answered): Answered {
+/** What AWS says of an object `cold` in an archive class: HEAD and LIST name the class, its bytes are refused. */
+export function putOnIce(asked: Asked, answered: Answered): Answered {
   const isCold = asked.path.split('?')[0]!.endsWith('/cold');
   if (isCold && asked.method === 'HEAD') answered.headers['x-amz-storage-class'] = 'GLACIER';
   if (isCold && asked.method === 'GET')
