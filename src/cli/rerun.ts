@@ -27,5 +27,5 @@ export const rerun: Command = async (args, terminal) => {
   );
   if (!again) return read;
   const loaded = await loadWork(again, terminal);
-  return loaded.ok ? runLoaded(loaded, again, terminal) : EXIT.usage;
+  return loaded.ok ? runLoaded(loaded, again, terminal, run) : EXIT.usage;
 };

@@ -15,7 +15,12 @@ export const run: Command = async (args, terminal) => {
   return loaded.ok ? runLoaded(loaded, args, terminal) : EXIT.usage;
 };
 
-export async function runLoaded({ workflow, surroundings }: Loaded, args: Args, terminal: Terminal): Promise<Exit> {
+export async function runLoaded(
+  { workflow, surroundings }: Loaded,
+  args: Args,
+  terminal: Terminal,
+  repeats?: string,
+): Promise<Exit> {
   const selection = selectionOf(workflow, args);
   const told = follower(terminal, { json: args.on('json'), live: process.stderr.isTTY === true && !args.on('quiet') });
   const stopping = interruptible();
@@ -42,6 +47,7 @@ export async function runLoaded({ workflow, surroundings }: Loaded, args: Args, 
       force: args.on('force'),
       forceDownstream: args.on('force-downstream'),
       signal: stopping.signal,
+      ...(repeats !== undefined && { repeats }),
     });
     told.stop();
     showLogs(ran, terminal);

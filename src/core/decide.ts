@@ -17,6 +17,8 @@ export interface Situation {
   /** Who else works on this key or at one of the places. */
   readonly lease: 'free' | 'held' | 'given-up' | 'failed-elsewhere';
   readonly control: Control;
+  /** The same execution ended well in this run, or in the one that it repeats. */
+  readonly memo?: boolean;
   /** Somebody who will run, or the user by name, wants the outputs. False lets gone intermediates stay gone. */
   readonly needed: boolean;
   readonly policy: Policy;
@@ -44,6 +46,7 @@ export interface Control {
 /** Total and pure: every situation has one verdict, and the same situation the same. Only positive proof skips. */
 export function decide(situation: Situation): Verdict {
   const verdict = decideAlone(situation);
+  if (situation.memo && isDoneAgain(situation, verdict)) return say('skip', 'run-memo');
   if (verdict.action !== 'run' && verdict.action !== 'restore') return verdict;
   // Nobody works without the leases, and a cache that cannot be asked gives none.
   if ('doubt' in situation.records && !situation.control.writeOff)
@@ -128,6 +131,15 @@ function byEvidence(situation: Situation, key: WorkKey, records: Records): Verdi
 /** What to do where a cache gives no leases. */
 export function noLease(why: string): string {
   return `${why}; --no-cache runs it all the same, without lease and record`;
+}
+
+/** Only what would run although nothing is missing is spared by a memo; outputs have to be there as recorded. */
+function isDoneAgain(situation: Situation, { reason }: Verdict): boolean {
+  if (reason === 'nothing-to-prove' || reason === 'condition-true') return true;
+  const { key, records, policy } = situation;
+  if (reason !== 'rerun-policy' || key.state !== 'known' || 'doubt' in records) return false;
+  const byParts: Situation = { ...situation, policy: { ...policy, withRecord: 'parts' } };
+  return byEvidence(byParts, key.key, sort(byParts, records)).action === 'skip';
 }
 
 interface Proven {

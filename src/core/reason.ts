@@ -8,6 +8,7 @@ export const REASONS = {
   'parts-match': 'every part is as the record has it',
   'digest-matches': 'every byte is as the record has it',
   'not-needed': 'its outputs are gone, but nobody who would read them has to run',
+  'run-memo': 'the same was done in this run already',
   // restore
   'kept-artifact': 'its outputs are kept as artifacts under this key',
   // wait

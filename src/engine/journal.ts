@@ -15,19 +15,22 @@ export interface Journal {
   /** As given; secrets are left out. */
   readonly params: Readonly<Record<string, string | number | boolean>>;
   readonly named: readonly string[];
-  readonly steps: Readonly<
-    Record<
-      string,
-      { readonly status: Outcome['status']; readonly reason?: string; readonly key?: string; readonly attempt?: number }
-    >
-  >;
+  readonly steps: Readonly<Record<string, StepUsed & { readonly status: Outcome['status']; readonly reason?: string }>>;
+}
+
+/** What a step used or made, by which it is known. */
+export interface StepUsed {
+  readonly key?: string;
+  readonly attempt?: number;
+  /** What it did is not done again when this run is repeated. */
+  readonly memo?: string;
 }
 
 export interface Journaled {
   readonly run: string;
   readonly workflow: Workflow;
   readonly outcomes: ReadonlyMap<string, Outcome>;
-  readonly keys: ReadonlyMap<string, { readonly key?: string; readonly attempt?: number }>;
+  readonly keys: ReadonlyMap<string, StepUsed>;
   readonly named: readonly string[];
 }
 
@@ -80,4 +83,8 @@ export async function* journals(engine: Pick<Engine, 'cache'>): AsyncGenerator<J
     const journal = await readJournal(engine, key.slice(JOURNAL_PREFIX.length));
     if (journal) yield journal;
   }
+}
+
+export function memosOf({ steps }: Journal): readonly string[] {
+  return Object.values(steps).flatMap(({ memo }) => (memo === undefined ? [] : [memo]));
 }

@@ -3,7 +3,8 @@ import type { Workflow } from '../core/step.js';
 import type { Asked, Engine } from './engine.js';
 import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';
-import { writeJournal } from './journal.js';
+import { memosOf, readJournal, type StepUsed, writeJournal } from './journal.js';
+import { RunMemo } from './memo.js';
 import type { Subject } from './situation.js';
 import { identitiesAfter, upstreamHere } from './upstream.js';
 import { type Prepared, recordUsed, work } from './work.js';
@@ -16,6 +17,8 @@ export interface RunAsked extends Omit<Asked, 'force'> {
   readonly materialize: boolean;
   readonly force: boolean;
   readonly forceDownstream: boolean;
+  /** The run that this one repeats. */
+  readonly repeats?: string;
 }
 
 export interface Ran {
@@ -35,7 +38,9 @@ interface Ended {
 /** Runs a workflow: each step once what it reads is there, as many at a time as are allowed. */
 export async function runWorkflow(engine: Engine, workflow: Workflow, asked: RunAsked): Promise<Ran> {
   const nodes = graphOf(workflow, asked.selection);
-  const run = new Run(engine, workflow, asked, nodes);
+  const earlier = asked.repeats === undefined ? undefined : await readJournal(engine, asked.repeats);
+  const memo = new RunMemo(earlier && memosOf(earlier));
+  const run = new Run(engine, workflow, asked, nodes, memo);
   const begun = engine.monotonic();
   engine.events({
     type: 'run-begun',
@@ -59,7 +64,7 @@ export async function runWorkflow(engine: Engine, workflow: Workflow, asked: Run
 }
 
 class Run {
-  readonly keys = new Map<string, { readonly key?: string; readonly attempt?: number }>();
+  readonly keys = new Map<string, StepUsed>();
   readonly #engine: Engine;
   readonly #workflow: Workflow;
   readonly #asked: RunAsked;
@@ -69,13 +74,15 @@ class Run {
   readonly #forced: ReadonlySet<Node>;
   readonly #turns: Turns;
   readonly #steps: ReadonlySet<string>;
+  readonly #memo: RunMemo;
   #stopped = false;
 
-  constructor(engine: Engine, workflow: Workflow, asked: RunAsked, nodes: readonly Node[]) {
+  constructor(engine: Engine, workflow: Workflow, asked: RunAsked, nodes: readonly Node[], memo: RunMemo) {
     this.#engine = engine;
     this.#workflow = workflow;
     this.#asked = asked;
     this.#nodes = nodes;
+    this.#memo = memo;
     this.#turns = new Turns(asked.concurrency);
     this.#steps = new Set(nodes.map(({ instance }) => instance.step.name));
     this.#forced = forcedOf(nodes, asked);
@@ -157,8 +164,9 @@ class Run {
       identitiesNow: async () => (await upstreamHere(run.#engine, run.#workflow, node)).identities,
     };
     const asked: Asked = { ...this.#asked, force: this.#forced.has(node) };
-    const { outcome, seen } = await work(this.#engine, subject, asked, {
+    const { outcome, seen, memo } = await work(this.#engine, subject, asked, {
       needed,
+      memo: this.#memo,
       turn: () => this.#turns.take(),
       prepare: () => this.#materialiseFor(node),
     });
@@ -171,6 +179,7 @@ class Run {
     this.keys.set(node.instance.name, {
       ...(seen.key && { key: seen.key }),
       ...(attempt === undefined ? {} : { attempt }),
+      ...(memo !== undefined && isMemo(outcome) && { memo }),
     });
     const read = node.followers.some((follower) => follower.consumes.includes(node));
     return {
@@ -211,6 +220,11 @@ class Run {
 
 function endedWell({ status }: Outcome): boolean {
   return status === 'avoided' || status === 'ran';
+}
+
+/** It was done, in this run or in one before that this one repeats. */
+function isMemo(outcome: Outcome): boolean {
+  return outcome.status === 'ran' || (outcome.status === 'avoided' && outcome.verdict.reason === 'run-memo');
 }
 
 function isGhost(outcome: Outcome): boolean {

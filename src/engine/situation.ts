@@ -270,7 +270,7 @@ export function situationOf(
   engine: Engine,
   { workflow, instance }: Subject,
   seen: Seen,
-  asked: Asked & { readonly needed: boolean; readonly lease: Situation['lease'] },
+  asked: Asked & Pick<Situation, 'needed' | 'lease' | 'memo'>,
 ): Situation {
   const { step } = instance;
   const { maxAgeMs, maxStalenessMs } = step.memoize;
@@ -283,6 +283,7 @@ export function situationOf(
     lease: asked.lease,
     control: { force: asked.force, readOff: asked.readOff, writeOff: asked.writeOff },
     needed: asked.needed,
+    ...(asked.memo && { memo: true }),
     policy: workflow.policies[step.policy]!,
     ...(step.whenUnknown && { whenUnknown: step.whenUnknown }),
     freshness: {

@@ -6,6 +6,7 @@ import { attempt } from './attempt.js';
 import type { Asked, Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import { Lease } from './lease.js';
+import { memoId, type RunMemo } from './memo.js';
 import { lookAround, type Seen, type Subject, situationOf } from './situation.js';
 
 /** A look that is older is no ground for acting. */
@@ -17,6 +18,8 @@ export interface Wanted {
   readonly needed: boolean;
   /** Called when the step is about to run, with its turn to wait for. Its result is called when the step ended. */
   readonly turn: () => Promise<() => void>;
+  /** What this run did already. */
+  readonly memo?: RunMemo;
   /** Called once the step must run, before it does: what it reads must be there. */
   readonly prepare: () => Promise<Prepared>;
 }
@@ -27,6 +30,8 @@ export type Prepared = 'ready' | 'changed' | { readonly failed: string };
 export interface Worked {
   readonly outcome: Outcome;
   readonly seen: Seen;
+  /** Under which name this run, and one that repeats it, knows what was done. */
+  readonly memo?: string;
 }
 
 /** Look, decide, act: until the step is done, avoided or refused. */
@@ -35,76 +40,100 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
   const waiting = new Waiting(engine, asked.waitMs ?? instance.step.memoize.waitMs);
   for (;;) {
     const seen = await lookAround(engine, subject, asked);
-    const lease =
-      __SABOTAGE__ !== 'held-ignored' && seen.heldBy
-        ? waiting.isOver()
-          ? 'given-up'
-          : 'held'
-        : waiting.failures(seen) >= instance.step.memoize.attempts
-          ? 'failed-elsewhere'
-          : 'free';
+    const id = wanted.memo && memoId(instance.step, seen.keyed, engine.cache.hash);
+    const facts = { ...asked, needed: wanted.needed, lease: leaseOf(subject, seen, waiting) };
+    let verdict = verdictOf(engine, subject, seen, facts);
     // That the holder left a record is no reason to skip.
-    const blind = __SABOTAGE__ === 'no-second-look' && !waiting.isFirst() && seen.stored.length > 0;
-    const verdict: Verdict = blind
-      ? { action: 'skip', reason: 'parts-match', because: [] }
-      : verdictOf(engine, subject, seen, { ...asked, needed: wanted.needed, lease });
-    const say = () =>
-      engine.events({ type: 'step-decided', step: instance.name, verdict, ...(seen.key && { key: seen.key }) });
+    if (__SABOTAGE__ === 'no-second-look' && !waiting.isFirst() && seen.stored.length > 0)
+      verdict = { action: 'skip', reason: 'parts-match', because: [] };
     if (asked.signal?.aborted) return { seen, outcome: { status: 'not-begun', why: 'the run was interrupted' } };
-    switch (verdict.action) {
-      case 'skip':
-        say();
-        return { seen, outcome: { status: 'avoided', verdict, ...savingOf(seen) } };
-      case 'refuse':
-        // What it reads may be gone because nobody needed it so far.
-        if (verdict.reason === 'input-missing') {
-          const prepared = await wanted.prepare();
-          if (prepared === 'changed') continue;
-          if (prepared !== 'ready') return notBegun(seen, prepared);
-        }
-        say();
-        return { seen, outcome: { status: 'refused', verdict } };
-      case 'wait':
-        if (!seen.heldBy) throw new Error(`internal: ${instance.name} is ${verdict.reason} and is worked on`);
-        waiting.sawHolder(seen);
-        if (waiting.isFirst())
-          engine.events({
-            type: 'step-waiting',
-            step: instance.name,
-            for: `${seen.heldBy.what}, held by ${describeHolder(seen)}`,
-          });
-        await waiting.pause();
-        continue;
-      case 'restore':
-      case 'run': {
-        const prepared = await wanted.prepare();
-        if (prepared === 'changed') continue;
-        if (prepared !== 'ready') return notBegun(seen, prepared);
-        const over = await wanted.turn();
-        try {
-          if (engine.monotonic() - seen.at > FRESH_MS) continue;
-          const outcome = await act(engine, subject, seen, asked, verdict, say);
-          if (outcome) return { seen, outcome };
-        } finally {
-          over();
-        }
-        continue;
-      }
-      default:
-        return verdict.action satisfies never;
+
+    let over: ((well: boolean) => void) | undefined;
+    if (id !== undefined && verdict.action === 'run') {
+      const taken = asked.force ? wanted.memo!.begin(id) : await wanted.memo!.take(id);
+      if (taken === 'done') verdict = verdictOf(engine, subject, seen, { ...facts, memo: true });
+      else over = taken;
     }
+    let outcome: Outcome | undefined;
+    try {
+      outcome = await turnTo(engine, subject, { seen, verdict, waiting }, asked, wanted);
+    } finally {
+      over?.(outcome?.status === 'ran');
+    }
+    if (outcome) return { seen, outcome, ...(id !== undefined && { memo: id }) };
   }
 }
 
-function notBegun(seen: Seen, { failed }: { readonly failed: string }): Worked {
-  return { seen, outcome: { status: 'not-begun', why: `${failed} did not end well` } };
+interface Turn {
+  readonly seen: Seen;
+  readonly verdict: Verdict;
+  readonly waiting: Waiting;
+}
+
+/** Does what was decided. Undefined: time has passed or something has changed, so everything is to be looked at again. */
+async function turnTo(
+  engine: Engine,
+  subject: Subject,
+  { seen, verdict, waiting }: Turn,
+  asked: Asked,
+  wanted: Wanted,
+): Promise<Outcome | undefined> {
+  const { name } = subject.instance;
+  const say = () => engine.events({ type: 'step-decided', step: name, verdict, ...(seen.key && { key: seen.key }) });
+  switch (verdict.action) {
+    case 'skip':
+      say();
+      return { status: 'avoided', verdict, ...savingOf(seen) };
+    case 'refuse':
+      // What it reads may be gone because nobody needed it so far.
+      if (verdict.reason === 'input-missing') {
+        const prepared = await wanted.prepare();
+        if (prepared !== 'ready') return notBegun(prepared);
+      }
+      say();
+      return { status: 'refused', verdict };
+    case 'wait':
+      if (!seen.heldBy) throw new Error(`internal: ${name} is ${verdict.reason} and is worked on`);
+      waiting.sawHolder(seen);
+      if (waiting.isFirst())
+        engine.events({
+          type: 'step-waiting',
+          step: name,
+          for: `${seen.heldBy.what}, held by ${describeHolder(seen)}`,
+        });
+      await waiting.pause();
+      return undefined;
+    case 'restore':
+    case 'run': {
+      const prepared = await wanted.prepare();
+      if (prepared !== 'ready') return notBegun(prepared);
+      const over = await wanted.turn();
+      try {
+        if (engine.monotonic() - seen.at > FRESH_MS) return undefined;
+        return await act(engine, subject, seen, asked, verdict, say);
+      } finally {
+        over();
+      }
+    }
+    default:
+      return verdict.action satisfies never;
+  }
+}
+
+function leaseOf({ instance }: Subject, seen: Seen, waiting: Waiting): Situation['lease'] {
+  if (__SABOTAGE__ !== 'held-ignored' && seen.heldBy) return waiting.isOver() ? 'given-up' : 'held';
+  return waiting.failures(seen) >= instance.step.memoize.attempts ? 'failed-elsewhere' : 'free';
+}
+
+function notBegun(prepared: Exclude<Prepared, 'ready'>): Outcome | undefined {
+  return prepared === 'changed' ? undefined : { status: 'not-begun', why: `${prepared.failed} did not end well` };
 }
 
 export function verdictOf(
   engine: Engine,
   subject: Subject,
   seen: Seen,
-  asked: Asked & { readonly needed: boolean; readonly lease: Situation['lease'] },
+  asked: Asked & Pick<Situation, 'needed' | 'lease' | 'memo'>,
 ): Verdict {
   const verdict = decide(situationOf(engine, subject, seen, asked));
   if (!seen.heldBy || (verdict.reason !== 'held' && verdict.reason !== 'busy')) return verdict;

@@ -60,6 +60,10 @@ const scenarios: Partial<Record<Reason, Scenario>> = {
     before: then(run, (_, cwd) => rmSync(join(cwd, 'out.txt'))),
     words: ['plan'],
   },
+  'run-memo': {
+    steps: x('memo: []', 'forEach: { i: [1, 2] }', "run: 'true'"),
+    words: ['run', '--jobs', '1'],
+  },
   pending: {
     steps: `  - { name: a, run: "echo a > a.txt", outputs: [{ path: a.txt, atomic: true }] }\n${x('needs: [a]', MAKE, OUT)}`,
   },

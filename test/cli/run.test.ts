@@ -147,6 +147,32 @@ describe('run', () => {
     expect(w.started()).toEqual(['extract']);
   });
 
+  it('memo: what a run did it does not do again, nor does its rerun; another run does', async () => {
+    const w = workflow(`
+  - name: warm
+    memo: [region]
+    forEach: { region: [eu, us], day: [1, 2, 3] }
+    run: sleep 0.2; echo "warm $REGION" >> ran
+    env: { REGION: "{{each.region}}" }
+  - name: tell
+    run: echo tell >> ran
+`);
+    const first = await w.outcomes(['--jobs', '6']);
+    expect(w.started().sort()).toEqual(['tell', 'warm eu', 'warm us']);
+    const ended = Object.values(first.steps).map((words) => words.split(',')[0]);
+    expect(ended.filter((words) => words === 'avoided run-memo')).toHaveLength(4);
+    expect(ended.filter((words) => words === 'ran nothing-to-prove')).toHaveLength(3);
+    const [id] = readdirSync(w.at('.stepaside/v1/runs')).map((name) => name.replace('.json', ''));
+    const again = await stepaside(['rerun', id!], { cwd: w.folder });
+    expect(again.stderr).toMatch(/7 steps, 6 avoided, 1 ran, 0 failed/);
+    expect(w.started()).toEqual(['tell']);
+    const forced = await stepaside(['rerun', id!, 'warm'], { cwd: w.folder });
+    expect(forced.stderr).toMatch(/6 ran/);
+    w.started();
+    await w.run();
+    expect(w.started().sort()).toEqual(['tell', 'warm eu', 'warm us']);
+  });
+
   it('begins nothing whose gone inputs cannot be made again', async () => {
     const w = workflow(CHAIN.replace('cat in.txt', 'test ! -e broken && cat in.txt'), { files: { 'in.txt': 'hello' } });
     await w.run();

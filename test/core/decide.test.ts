@@ -230,6 +230,26 @@ const rows: readonly [string, Situation, Action, Reason][] = [
   ['a true condition and proven outputs', situation({ condition: when('true') }), 'skip', 'parts-match'],
   ['neither condition nor outputs', situation({ outputs: [] }), 'run', 'nothing-to-prove'],
   ['policy rerun', policy('rerun'), 'run', 'rerun-policy'],
+  ['neither condition nor outputs, and done in this run', situation({ outputs: [], memo: true }), 'skip', 'run-memo'],
+  ['policy rerun, done in this run and as recorded', policy('rerun', { memo: true }), 'skip', 'run-memo'],
+  [
+    'policy rerun, done in this run and changed since',
+    policy('rerun', { memo: true, outputs: [output({ parts: [part('part-0')] })] }),
+    'run',
+    'rerun-policy',
+  ],
+  [
+    'done in this run, and its output is gone',
+    seen({ sighting: sight('absent'), parts: [] }, { memo: true }),
+    'run',
+    'output-missing',
+  ],
+  [
+    'done in this run, by force',
+    situation({ outputs: [], memo: true, control: { force: true, readOff: false, writeOff: false } }),
+    'run',
+    'forced',
+  ],
   ['--no-cache', situation({ control: { force: false, readOff: true, writeOff: true } }), 'run', 'cache-off'],
   [
     'a secret without a key to hide it',
