@@ -27,7 +27,7 @@ export const exec: Command = async (args, terminal) => {
   if (!surroundings) return EXIT.usage;
   const stopping = interruptible();
   const quietHit = !terminal.verbose;
-  const told = follower(terminal, { json: args.on('json'), live: false });
+  const told = follower(terminal, { json: args.on('json') });
   const engine = await engineFor({
     args,
     terminal,

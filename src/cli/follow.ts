@@ -1,56 +1,101 @@
 import { NOT_RECORDED } from '../core/reason.js';
 import type { Event, Outcome, Summary } from '../engine/events.js';
 import { durationText } from './duration-text.js';
+import { LiveLines } from './live-lines.js';
 import { printable, type Terminal } from './terminal.js';
+import { type Branch, Tree } from './tree.js';
 import { verdictLine } from './verdict-line.js';
 
-/** Tells a run as it goes: a line when something happens, on a terminal a last line that says what is under way. */
-export function follower(terminal: Terminal, { json, live }: { readonly json: boolean; readonly live: boolean }) {
+interface Following {
+  readonly json: boolean;
+  /** What to draw on a terminal; without it each thing that happens is a line. */
+  readonly tree?: readonly Branch[] | undefined;
+}
+
+/** Tells a run as it goes: as JSON, as a calm tree on a terminal, else a line when something happens. */
+export function follower(terminal: Terminal, { json, tree }: Following) {
+  if (json)
+    return {
+      onEvent: (event: Event) => terminal.data(JSON.stringify({ stepaside: 1, ...event })),
+      stop: () => undefined,
+    };
+  return tree ? treeFollower(terminal, tree) : lineFollower(terminal, (line) => terminal.note(line));
+}
+
+function lineFollower(terminal: Terminal, line: (text: string) => void) {
   const { paint } = terminal;
-  const status = live && !json ? new StatusLine() : undefined;
-  const line = (text: string) => {
-    status?.clear();
-    terminal.note(text);
-    status?.draw();
-  };
   const onEvent = (event: Event): void => {
-    if (json) terminal.data(JSON.stringify({ stepaside: 1, ...event }));
     switch (event.type) {
       case 'run-begun':
-        status?.total(event.steps);
-        if (terminal.verbose && !json) line(paint.dim(`run ${event.run}, cache ${printable(event.cache)}`));
-        break;
       case 'cache-warned':
-        if (!json) line(`${paint.warn('warning')}  ${printable(event.warning)}`);
+      case 'step-warned':
+      case 'step-waiting':
+        for (const text of remarks(event, terminal)) line(text);
         break;
       case 'step-decided':
-        if (json) break;
         if (event.verdict.action === 'run') line(verdictLine(event.step, event.verdict, paint));
-        if (terminal.verbose && event.key) line(paint.dim(`         key ${event.key}`));
-        break;
-      case 'step-waiting':
-        if (!json) line(`${paint.warn('wait   ')}  ${printable(event.step)}  ${printable(event.for)}`);
+        for (const text of remarks(event, terminal)) line(text);
         break;
       case 'step-begun':
-        status?.began(event.step);
-        if (event.try > 1 && !json) line(`${paint.bold('again  ')}  ${printable(event.step)}  try ${event.try}`);
-        break;
-      case 'step-warned':
-        if (!json) line(`${paint.warn('warning')}  ${printable(event.step)}  ${printable(event.warning)}`);
+        if (event.try > 1) line(`${paint.bold('again  ')}  ${printable(event.step)}  try ${event.try}`);
         break;
       case 'step-ended':
-        status?.ended(event.step);
-        if (!json) line(outcomeLine(event.step, event.outcome, terminal));
+        line(outcomeLine(event.step, event.outcome, terminal));
         break;
       case 'run-ended':
-        status?.stop();
-        if (!json) terminal.note(summaryLine(event.summary, terminal));
+        line(summaryLine(event.summary, terminal));
         break;
       default:
         event satisfies never;
     }
   };
-  return { onEvent, stop: () => status?.stop() };
+  return { onEvent, stop: () => undefined };
+}
+
+/** Steps of more lines than this are told by number at the end, as far as nothing was wrong with them. */
+const LEFT_STANDING = 100;
+
+function treeFollower(terminal: Terminal, branches: readonly Branch[]) {
+  const tree = new Tree(branches, terminal.paint, isUnicode(terminal.env));
+  const live = new LiveLines(process.stderr, (room) => tree.lines(performance.now(), room));
+  let over = false;
+  const stop = () => {
+    if (!over) live.end(tree.lines(performance.now(), LEFT_STANDING));
+    over = true;
+  };
+  const onEvent = (event: Event): void => {
+    tree.see(event, performance.now());
+    if (event.type === 'run-ended') {
+      stop();
+      terminal.note(summaryLine(event.summary, terminal));
+      return;
+    }
+    if (event.type !== 'step-waiting') for (const text of remarks(event, terminal)) live.above(text);
+    live.changed();
+  };
+  return { onEvent, stop };
+}
+
+function isUnicode({ LC_ALL, LC_CTYPE, LANG }: Terminal['env']): boolean {
+  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
+}
+
+/** What is said besides how the steps go. */
+function remarks(event: Event, { paint, verbose }: Terminal): readonly string[] {
+  switch (event.type) {
+    case 'run-begun':
+      return verbose ? [paint.dim(`run ${event.run}, cache ${printable(event.cache)}`)] : [];
+    case 'cache-warned':
+      return [`${paint.warn('warning')}  ${printable(event.warning)}`];
+    case 'step-warned':
+      return [`${paint.warn('warning')}  ${printable(event.step)}  ${printable(event.warning)}`];
+    case 'step-waiting':
+      return [`${paint.warn('wait   ')}  ${printable(event.step)}  ${printable(event.for)}`];
+    case 'step-decided':
+      return verbose && event.key ? [paint.dim(`${printable(event.step)}  key ${event.key}`)] : [];
+    default:
+      return [];
+  }
 }
 
 function outcomeLine(step: string, outcome: Outcome, { paint }: Terminal): string {
@@ -86,54 +131,7 @@ function summaryLine(
     `${failed} failed`,
     ...(refused > 0 ? [`${refused} refused`] : []),
     ...(notBegun > 0 ? [`${notBegun} not begun`] : []),
-    `${durationText(savedMs)} saved`,
+    ...(savedMs > 0 ? [`${durationText(savedMs)} saved`] : []),
   ].join(', ');
   return `${paint.bold(counted)} ${paint.dim(`in ${durationText(durationMs)}`)}`;
-}
-
-/** The last line of a terminal, drawn over. */
-class StatusLine {
-  readonly #working = new Map<string, number>();
-  #steps = 0;
-  #ended = 0;
-  #timer: NodeJS.Timeout | undefined = setInterval(() => this.draw(), 500);
-
-  constructor() {
-    this.#timer?.unref();
-  }
-
-  total(steps: number): void {
-    this.#steps = steps;
-  }
-
-  began(step: string): void {
-    this.#working.set(step, performance.now());
-  }
-
-  ended(step: string): void {
-    this.#working.delete(step);
-    this.#ended += 1;
-  }
-
-  draw(): void {
-    if (!this.#timer || this.#working.size === 0) return;
-    const now = performance.now();
-    const names = [...this.#working]
-      .slice(0, 3)
-      .map(([step, since]) => `${printable(step)} ${durationText(now - since)}`);
-    const more = this.#working.size > 3 ? ` and ${this.#working.size - 3} more` : '';
-    const text = `${this.#ended}/${this.#steps}  ${names.join(', ')}${more}`;
-    this.clear();
-    process.stderr.write(text.slice(0, (process.stderr.columns ?? 80) - 1));
-  }
-
-  clear(): void {
-    process.stderr.write('\r\u001b[K');
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.clear();
-  }
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { logsFolder } from '../engine/execute.js';
+import { graphOf, type Node } from '../engine/graph.js';
 import { newRun } from '../engine/journal.js';
 import { type Ran, runWorkflow } from '../engine/run.js';
 import type { Args, Command } from './command.js';
@@ -9,6 +10,7 @@ import { follower } from './follow.js';
 import { interruptible } from './interrupt.js';
 import { type Loaded, loadWork } from './load.js';
 import { printable, type Terminal } from './terminal.js';
+import type { Branch } from './tree.js';
 
 export const run: Command = async (args, terminal) => {
   const loaded = await loadWork(args, terminal);
@@ -22,7 +24,11 @@ export async function runLoaded(
   repeats?: string,
 ): Promise<Exit> {
   const selection = selectionOf(workflow, args);
-  const told = follower(terminal, { json: args.on('json'), live: process.stderr.isTTY === true && !args.on('quiet') });
+  const isDrawn = process.stderr.isTTY === true && process.env['TERM'] !== 'dumb' && !args.on('quiet');
+  const told = follower(terminal, {
+    json: args.on('json'),
+    ...(isDrawn && { tree: branchesOf(graphOf(workflow, selection)) }),
+  });
   const stopping = interruptible();
   const onLine = terminal.verbose
     ? (step: string, line: string) => terminal.note(`${terminal.paint.dim(`${printable(step)} |`)} ${printable(line)}`)
@@ -57,6 +63,18 @@ export async function runLoaded(
     stopping.stop();
     await engine.close();
   }
+}
+
+/** The tree that is drawn: instances by step, each step below the first that it needs. */
+function branchesOf(nodes: readonly Node[]): readonly Branch[] {
+  const branches = new Map<string, { step: string; below: string | undefined; instances: string[] }>();
+  for (const { instance, after } of nodes) {
+    const { name } = instance.step;
+    const branch = branches.get(name) ?? { step: name, below: after[0]?.instance.step.name, instances: [] };
+    branch.instances.push(instance.name);
+    branches.set(name, branch);
+  }
+  return [...branches.values()];
 }
 
 const SHOWN_LINES = 20;
