@@ -1,5 +1,5 @@
 import { formatLocation } from '../core/location.js';
-import type { Part } from '../core/parts.js';
+import { isSameVersion, type Part } from '../core/parts.js';
 import type { NotRecorded } from '../core/reason.js';
 import { askOutput, askPath } from '../look/ask.js';
 import { keyOf } from '../look/key-of.js';
@@ -82,7 +82,7 @@ async function examineOutput(
   const was = before.get(output.name);
   if (!parts || !was) return { not: 'output-unknown', fact: `${output.path}: its parts cannot be listed` };
   if (output.mode !== 'merge' && __SABOTAGE__ !== 'carried-recorded') {
-    const carried = parts.find((part) => was.some((old) => isSame(old, part)));
+    const carried = parts.find((part) => was.some((old) => isCarried(old, part)));
     if (carried)
       return {
         not: 'leftovers',
@@ -111,14 +111,6 @@ async function examineOutput(
 }
 
 /** Size, tag and time: a part that a run wrote again differs in at least one of them. */
-function isSame(a: Part, b: Part): boolean {
-  return (
-    a.path === b.path &&
-    a.size === b.size &&
-    a.etag === b.etag &&
-    a.modifiedAt === b.modifiedAt &&
-    a.file?.mtimeNs === b.file?.mtimeNs &&
-    a.file?.ctimeNs === b.file?.ctimeNs &&
-    a.file?.inode === b.file?.inode
-  );
+function isCarried(old: Part, part: Part): boolean {
+  return old.path === part.path && old.modifiedAt === part.modifiedAt && isSameVersion(old, part);
 }

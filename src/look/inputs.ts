@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Digest } from '../core/brand.js';
 import { StoreError } from '../core/error.js';
 import { isTree, parseLocation } from '../core/location.js';
-import { contentIdentity, isPart, type Part } from '../core/parts.js';
+import { contentIdentity, isPart, isSameVersion, type Part } from '../core/parts.js';
 import type { Doubt } from '../core/sighting.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
@@ -105,17 +105,19 @@ export async function hashParts(
 }
 
 async function hashObject(place: Place, part: Part, hash: Blake3): Promise<Digest> {
-  const found = await place.store.read(place.key + part.path);
+  const key = place.key + part.path;
+  const found = await place.store.read(key);
   const stream = hash.stream();
   let bytes = 0;
   for await (const piece of found?.body ?? []) {
     bytes += piece.length;
     stream.update(piece);
   }
-  if (found && bytes === part.size) return stream.digest();
+  const digest = stream.digest();
+  // Bytes that came after the listing, or while they were read, must not be told as those of the part that was listed.
+  const whole = found !== undefined && bytes === part.size && isSameVersion(part, partOf(found.head, part.path));
+  const after = whole && part.file ? await place.store.head(key) : found?.head;
+  if (whole && after && isSameVersion(part, partOf(after, part.path))) return digest;
   const { name } = place.store;
-  throw new StoreError('store/conflict', `${place.uri}${part.path} changed while it was read`, {
-    store: name,
-    key: place.key + part.path,
-  });
+  throw new StoreError('store/conflict', `${place.uri}${part.path} changed while it was read`, { store: name, key });
 }

@@ -78,13 +78,13 @@ describe('looking', () => {
     expect(asked).toEqual(['list t/']);
   });
 
-  it('asks by name where listings may lag', async () => {
+  it('asks by name for all of it where listings may lag', async () => {
     const { places, asked } = await lake({ 't/part-0': 'x' }, (s) => ({ traits: { ...s.traits, strongList: false } }));
     await askOutput(places, output({ path: 's3://lake/t/', marker: '_SUCCESS' }), {
       policy: POLICIES['exists']!,
       folder: '/',
     });
-    expect(asked).toEqual(['list t/', 'read t/_SUCCESS']);
+    expect(asked).toEqual(['list t/', 'head t/part-0', 'read t/_SUCCESS']);
   });
 
   it('takes a denied marker for a doubt, not for an absence', async () => {

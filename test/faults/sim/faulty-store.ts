@@ -119,7 +119,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
     key: string,
     changes: 'no' | 'yes' | 'once',
     carryOut: () => T,
-    heard: () => void = () => undefined,
+    { heard, signal }: { readonly heard?: () => void; readonly signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
     process.calls += 1;
     if (changes !== 'no') process.writes += 1;
@@ -152,7 +152,9 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
       const back = latency() + (slow ? late : 0);
       const answer = (act: () => void) => world.in(back, act, process);
       const deny = (error: StoreError) => {
-        if (verb === 'list' || verb === 'head') world.note({ kind: 'denied', by: process.id, prefix: key });
+        // Who does not listen any more was told nothing.
+        if ((verb === 'list' || verb === 'head') && !signal?.aborted)
+          world.note({ kind: 'denied', by: process.id, prefix: key });
         reject(error);
       };
       let edge = weather.lost;
@@ -189,7 +191,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
       world.in(there, () => {
         const answered = carryOut();
         answer(() => {
-          heard();
+          heard?.();
           resolve(answered);
         });
       });
@@ -234,7 +236,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
           show();
           return headOf(key);
         },
-        heard,
+        { heard, signal: options?.signal },
       );
     },
     read: (key, options = {}) =>
@@ -262,7 +264,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
           .filter((key) => after === undefined || key > after)
           .map((key) => headOf(key, disk.items.get(key) ?? disk.ghosts.get(key)!.item)!);
       };
-      const heads = await call('list', prefix, 'no', look, heard);
+      const heads = await call('list', prefix, 'no', look, { heard, signal });
       yield* heads;
     },
     write: (key, body, options) =>

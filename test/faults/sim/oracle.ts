@@ -46,8 +46,6 @@ interface Run {
   readonly left: Map<string, Shown>;
   /** When its record was written. */
   recorded?: number;
-  /** Why what it left is not its own work alone. */
-  spoilt?: string;
 }
 
 interface Log {
@@ -293,7 +291,8 @@ class Oracle {
     if (run) run.recorded = this.#at;
     if (!run) return this.#wrong(`${name} has a record of ${beat}, which executed nothing`);
     if (!run.over?.ok) this.#wrong(`run ${run.run} was recorded and has not ended well`);
-    if (run.spoilt) this.#wrong(`run ${run.run} was recorded although ${run.spoilt}`);
+    const spoilt = spoiltIn(run);
+    if (spoilt) this.#wrong(`run ${run.run} was recorded although ${spoilt}`);
     for (const place of run.work.places) {
       const left = run.left.get(place.at);
       if (!left) this.#wrong(`run ${run.run} was recorded and nobody looked at ${place.at} after it`);
@@ -420,13 +419,7 @@ class Oracle {
   }
 
   #leave(run: Run, place: string, shown: Shown): void {
-    const spec = run.work.places.find(({ at }) => at === place);
-    if (!spec) return;
-    run.left.set(place, shown);
-    if (spec.mode === 'merge') return;
-    const since = run.before.get(place)?.at ?? run.begun;
-    for (const [key, item] of shown.items)
-      if (item.at < since) run.spoilt ??= `${key} was there before it began and is as it was`;
+    if (run.work.places.some(({ at }) => at === place)) run.left.set(place, shown);
   }
 
   #begin({ by, step, run, log }: Extract<Entry, { kind: 'begun' }>): void {
@@ -521,7 +514,7 @@ class Oracle {
     );
     if (match.length === 0) return this.#wrong(`${who} and what is there is not what one run left: ${describe(shown)}`);
     if (match.every((run) => dead.has(run))) this.#wrong(`${who} by a record that was invalidated`);
-    if (match.every((run) => run.spoilt)) this.#wrong(`${who} although ${match[0]!.spoilt}`);
+    if (match.every(spoiltIn)) this.#wrong(`${who} although ${spoiltIn(match[0]!)}`);
   }
 
   /** Its outputs are gone and nobody makes them again: what its reader knows of it is in the record. */
@@ -568,6 +561,17 @@ class Oracle {
     if (left && this.#stateAt(place).state === left.state) return;
     this.#wrong(`run ${run.run} is said to be recorded, and ${place} had changed before that`);
   }
+}
+
+/** Why what a run left is not its own work alone. */
+function spoiltIn({ left, before, begun, work }: Run): string | undefined {
+  for (const { at, mode } of work.places) {
+    const since = before.get(at)?.at ?? begun;
+    if (mode === 'merge') continue;
+    for (const [key, item] of left.get(at)?.items ?? [])
+      if (item.at < since) return `${key} was there before it began and is as it was`;
+  }
+  return undefined;
 }
 
 function stateOf(items: ReadonlyMap<string, Item>): string {
