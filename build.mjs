@@ -1,5 +1,6 @@
 // The whole build: policies to JSON, the library and the command bundled, types by tsc, the editor's schema.
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -17,6 +18,9 @@ const policies = readdirSync(at('policies'))
 writeFileSync(at('src/core/policies.gen.json'), `${JSON.stringify(Object.fromEntries(policies), null, 2)}\n`);
 
 rmSync(at('dist'), { recursive: true, force: true });
+const code = createHash('sha256').update(readFileSync(at('package-lock.json')));
+for (const name of readdirSync(at('src'), { recursive: true, encoding: 'utf8' }).sort())
+  if (/\.(ts|json)$/.test(name)) code.update(`${name}\n`).update(readFileSync(at('src', name)));
 const common = {
   bundle: true,
   packages: 'external',
@@ -24,7 +28,7 @@ const common = {
   format: 'esm',
   target: 'node20.19',
   // Sabotage belongs to the fault campaigns. With the name empty, every branch that asks for one falls away here.
-  define: { __SABOTAGE__: '""' },
+  define: { __SABOTAGE__: '""', __BUILD__: JSON.stringify(code.digest('hex').slice(0, 16)) },
   minifySyntax: true,
   logLevel: 'warning',
 };
@@ -35,7 +39,22 @@ await build({
   splitting: true,
   chunkNames: 'chunk/[name]-[hash]',
 });
-chmodSync(at('dist/cli.js'), 0o755);
+// What the command starts with: it answers what it can without any of the rest. CommonJS starts 5 ms sooner.
+await build({
+  ...common,
+  define: { ...common.define, 'import.meta.url': '__filename' },
+  format: 'cjs',
+  minify: true,
+  entryPoints: [at('src/start.ts')],
+  outfile: at('dist/stepaside.cjs'),
+  plugins: [
+    {
+      name: 'the rest',
+      setup: (own) => own.onResolve({ filter: /\/cli\/main\.js$/ }, () => ({ path: './cli.js', external: true })),
+    },
+  ],
+});
+chmodSync(at('dist/stepaside.cjs'), 0o755);
 
 await build({ ...common, entryPoints: [at('src/spec/json-schema.ts')], outfile: at('dist/json-schema.js') });
 const { workflowJsonSchema } = await import(pathToFileURL(at('dist/json-schema.js')).href);

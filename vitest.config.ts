@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  // The same constant that the build sets: see src/core/sabotage.d.ts.
-  define: { __SABOTAGE__: JSON.stringify(process.env['STEPASIDE_SABOTAGE'] ?? '') },
+  // The same constants that the build sets: see src/core/sabotage.d.ts and src/quick/build.d.ts.
+  define: { __SABOTAGE__: JSON.stringify(process.env['STEPASIDE_SABOTAGE'] ?? ''), __BUILD__: '"test"' },
   test: {
     include: ['test/**/*.test.ts'],
     // One real S3 server for the run; without any the run fails and says what to install.

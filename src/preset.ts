@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import type { Config, StoreSetting } from './core/config.js';
-import { ConfigError } from './core/error.js';
+import { ConfigError, StoreError } from './core/error.js';
 import { formatLocation, type Location, parseLocation } from './core/location.js';
 import { mountRoot } from './drivers/fs/mount-root.js';
 import { fsStore } from './drivers/fs.js';
@@ -89,6 +90,8 @@ export interface EngineSettings {
 }
 
 export interface OpenEngine extends Engine {
+  /** Of a cache on a disk of this machine: the file that changes with every slot. */
+  readonly epochFile?: string;
   close(): Promise<void>;
 }
 
@@ -98,7 +101,7 @@ const TTL_MS = 60_000;
 export async function openEngine(settings: EngineSettings): Promise<OpenEngine> {
   const { surroundings } = settings;
   const places = openPlaces(surroundings);
-  const { cache, cacheFolder, remote } = openCache(settings.cache, places, surroundings);
+  const { cache, cacheFolder, epochFile, remote } = openCache(settings.cache, places, surroundings);
   const self = thisProcess();
   const monotonic = () => performance.now();
   const clock = remote
@@ -134,6 +137,7 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
   }
   return {
     cache: timed,
+    ...(epochFile !== undefined && { epochFile }),
     places,
     naming: {
       stores: surroundings.config.stores,
@@ -182,8 +186,17 @@ export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surr
   const cacheFolder = location.kind === 'file' ? resolve(folder, location.path) : undefined;
   const latch =
     store.traits.exclusiveCreate === 'no' ? 'best-effort' : location.kind === 'file' ? 'machine' : 'exclusive';
-  const cache: Cache = { uri: shown, store: prefixed(store, key), hash: blake3(), latch, now: Date.now };
-  return { cache, cacheFolder, remote: store.traits.kind === 's3' };
+  // Only who shares this machine's memory can be told in time: on a network's disk there are no hints.
+  const epochFile = cacheFolder === undefined || store.traits.remote ? undefined : join(cacheFolder, EPOCH_NAME);
+  const cache: Cache = {
+    uri: shown,
+    store: prefixed(store, key),
+    hash: blake3(),
+    latch,
+    now: Date.now,
+    ...(epochFile !== undefined && { changed: () => nextEpoch(epochFile) }),
+  };
+  return { cache, cacheFolder, epochFile, remote: store.traits.kind === 's3' };
 }
 
 /** The embedded cache lies beside the workflow, in somebody's repository: it asks git to look away by itself. */
@@ -192,6 +205,19 @@ async function ownIgnore(cacheFolder: string): Promise<void> {
   await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
+}
+
+const EPOCH_NAME = 'v1/epoch';
+
+/** No epoch is as good as another one. One that stays what it was would let hints speak that know nothing of the new slot. */
+async function nextEpoch(file: string): Promise<void> {
+  try {
+    await writeFile(file, randomBytes(12).toString('hex'));
+  } catch {
+    await rm(file, { force: true }).catch((error: Error) => {
+      throw new StoreError('store/unavailable', `${file}: ${error.message}`, { store: file, retryable: false });
+    });
+  }
 }
 
 type Open = (id: string, make: () => Store) => Store;

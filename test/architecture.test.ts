@@ -19,7 +19,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   engine: ['core', 'hash', 'store', 'look', 'engine'],
   preset: ['core', 'hash', 'store', 'drivers', 'look', 'engine'],
   heart: ['store', 'engine', 'preset'],
-  cli: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'preset', 'cli'],
+  quick: ['core', 'hash', 'quick'],
+  cli: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'quick', 'preset', 'cli'],
+  start: ['core', 'quick', 'cli'],
   library: ['core', 'spec', 'engine', 'preset'],
   index: ['core', 'hash', 'library', 'spec', 'store', 'look', 'engine', 'preset'],
 };

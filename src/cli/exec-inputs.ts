@@ -5,6 +5,13 @@ import { UsageError } from './command.js';
 /** More than this is hardly meant as the input of one command. */
 const MAX_FILES = 10_000;
 
+/** Words of a command, and the parts behind `=` of them, that may name files or folders. */
+function* namesIn(argv: readonly string[]): Generator<string> {
+  for (const word of argv)
+    for (const name of [word, word.slice(word.indexOf('=') + 1)])
+      if (name !== '' && !name.includes('\0') && !name.includes('://')) yield name;
+}
+
 /** Words of a command, and the parts behind `=` of them, that name files or folders outside its outputs. */
 export async function inputsOfWords(
   argv: readonly string[],
@@ -12,14 +19,12 @@ export async function inputsOfWords(
 ): Promise<readonly string[]> {
   const own = outputs.filter((path) => !path.includes('://')).map((path) => resolve(folder, path));
   const found = new Set<string>();
-  for (const word of argv) {
-    for (const name of [word, word.slice(word.indexOf('=') + 1)]) {
-      if (name === '' || name.includes('\0') || name.includes('://') || !existsSync(resolve(folder, name))) continue;
-      const path = resolve(folder, name);
-      if (own.some((output) => path === output || path.startsWith(`${output}/`) || output.startsWith(`${path}/`)))
-        continue;
-      found.add(path);
-    }
+  for (const name of namesIn(argv)) {
+    const path = resolve(folder, name);
+    if (!existsSync(path)) continue;
+    if (own.some((output) => path === output || path.startsWith(`${output}/`) || output.startsWith(`${path}/`)))
+      continue;
+    found.add(path);
   }
   const files = await Promise.all([...found].map((path) => filesOf(path, folder)));
   const all = [...new Set(files.flat())];
@@ -29,6 +34,19 @@ export async function inputsOfWords(
       'name what it reads with --input, or give --key or --no-inputs',
     );
   return all;
+}
+
+/** What the answer hung on besides the files that were found: words that name nothing now, and folders. */
+export function lookedForIn(argv: readonly string[], { folder }: { readonly folder: string }) {
+  const absent: string[] = [];
+  const folders: string[] = [];
+  for (const name of namesIn(argv)) {
+    const path = resolve(folder, name);
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (!stats) absent.push(path);
+    else if (stats.isDirectory()) folders.push(path);
+  }
+  return { absent, folders };
 }
 
 async function filesOf(path: string, folder: string): Promise<readonly string[]> {

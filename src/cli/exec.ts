@@ -7,14 +7,17 @@ import type { Outcome } from '../engine/events.js';
 import { newRun } from '../engine/journal.js';
 import { runWorkflow } from '../engine/run.js';
 import { lookAround } from '../engine/situation.js';
+import { SILENCE } from '../quick/hint.js';
+import { leaveHint } from '../quick/leave-hint.js';
 import { type Args, type Command, UsageError } from './command.js';
 import { askedOf, engineFor } from './engine.js';
-import { inputsOfWords } from './exec-inputs.js';
+import { inputsOfWords, lookedForIn } from './exec-inputs.js';
 import { EXIT, type Exit } from './exit.js';
-import { follower } from './follow.js';
+import { follower, outcomeLine } from './follow.js';
+import { askingOf, HintNotes } from './hint.js';
 import { interruptible } from './interrupt.js';
 import { givenParams, loadSurroundings } from './load.js';
-import { printable, type Terminal } from './terminal.js';
+import { COLOURED, printable, type Terminal } from './terminal.js';
 
 /** As `env` has them: the command's own codes stay its own. */
 const REFUSED = 125;
@@ -46,14 +49,24 @@ export const exec: Command = async (args, terminal) => {
       const { keyed } = await lookAround(engine, { workflow, instance }, asked);
       showKey(keyed.components, terminal);
     }
+    const notes = args.on('json') || terminal.verbose ? undefined : new HintNotes(engine);
     const { outcomes } = await runWorkflow(engine, workflow, {
       ...asked,
+      ...(notes && { witness: notes.see.bind(notes) }),
       selection: { chosen: [instance], named: true, only: true },
       concurrency: 1,
       keepGoing: false,
       materialize: true,
     });
-    return exitOf(outcomes.get(instance.name)!);
+    const outcome = outcomes.get(instance.name)!;
+    if (notes) {
+      const { absent, folders } = lookedForIn(argv, workflow);
+      for (const folder of folders) notes.search(folder, true);
+      const grounds = notes.grounds(workflow.folder, [], absent);
+      const said = args.on('quiet') ? SILENCE : { lines: `${outcomeLine(instance.name, outcome, COLOURED)}\n` };
+      if (grounds) leaveHint(askingOf(terminal), grounds, said);
+    }
+    return exitOf(outcome);
   } finally {
     stopping.stop();
     await engine.close();

@@ -1,8 +1,8 @@
+import { durationText } from '../core/duration-text.js';
 import { NOT_RECORDED } from '../core/reason.js';
 import type { Event, Outcome, Summary } from '../engine/events.js';
-import { durationText } from './duration-text.js';
 import { LiveLines } from './live-lines.js';
-import { printable, type Terminal } from './terminal.js';
+import { type Paint, printable, type Terminal } from './terminal.js';
 import { type Branch, Tree } from './tree.js';
 import { verdictLine } from './verdict-line.js';
 
@@ -40,7 +40,7 @@ function lineFollower(terminal: Terminal, line: (text: string) => void) {
         if (event.try > 1) line(`${paint.bold('again  ')}  ${printable(event.step)}  try ${event.try}`);
         break;
       case 'step-ended':
-        line(outcomeLine(event.step, event.outcome, terminal));
+        line(outcomeLine(event.step, event.outcome, paint));
         break;
       case 'run-ended':
         line(summaryLine(event.summary, terminal));
@@ -76,6 +76,17 @@ function treeFollower(terminal: Terminal, branches: readonly Branch[]) {
   return { onEvent, stop };
 }
 
+/** What stands on a terminal when all has ended. */
+export function standing(
+  branches: readonly Branch[],
+  outcomes: ReadonlyMap<string, Outcome>,
+  paint: Paint,
+): readonly string[] {
+  const tree = new Tree(branches, paint);
+  for (const [step, outcome] of outcomes) tree.see({ type: 'step-ended', step, outcome }, 0);
+  return tree.lines(0, LEFT_STANDING);
+}
+
 function isUnicode({ LC_ALL, LC_CTYPE, LANG }: Terminal['env']): boolean {
   return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 }
@@ -98,7 +109,7 @@ function remarks(event: Event, { paint, verbose }: Terminal): readonly string[] 
   }
 }
 
-function outcomeLine(step: string, outcome: Outcome, { paint }: Terminal): string {
+export function outcomeLine(step: string, outcome: Outcome, paint: Paint): string {
   const name = printable(step);
   switch (outcome.status) {
     case 'avoided':

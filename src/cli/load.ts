@@ -14,6 +14,8 @@ export interface Loaded {
   readonly ok: true;
   readonly workflow: Workflow;
   readonly surroundings: Surroundings & { readonly config: Config };
+  /** Something was said about the workflow: it is said each time. */
+  readonly warned: boolean;
 }
 
 /** The workflow that -f names, checked. What is wrong with it has been told when this is not ok. */
@@ -29,7 +31,12 @@ export async function loadWork(args: Args, terminal: Terminal): Promise<Loaded |
   const { workflow, config } = loaded;
   // What the workflow says of a store is said for itself: it lies over what the config says for all.
   const all = { ...config, stores: { ...config.stores, ...workflow.stores } };
-  return { ok: true, workflow, surroundings: surroundingsOf(all, workflow.folder, args, terminal) };
+  return {
+    ok: true,
+    workflow,
+    surroundings: surroundingsOf(all, workflow.folder, args, terminal),
+    warned: loaded.warnings.length > 0,
+  };
 }
 
 /** Without a workflow: the config that is found upward from here. */

@@ -1,6 +1,6 @@
+import { durationText } from '../core/duration-text.js';
 import { formatAge } from '../core/freshness.js';
 import { onCache } from './cache-command.js';
-import { durationText } from './duration-text.js';
 import { EXIT } from './exit.js';
 import { allRecords } from './records.js';
 import { printable } from './terminal.js';

@@ -30,6 +30,7 @@ export const OPTIONS = {
   writeOnly: { name: 'write-only', what: 'read nothing of what is there' },
   noCache: { name: 'no-cache', what: 'neither' },
   materialize: { name: 'materialize', what: 'make outputs that are gone, even if nobody who reads them has to run' },
+  rehash: { name: 'rehash', what: 'read every input again, however unchanged it looks' },
   only: { name: 'only', what: 'the named steps without what they need' },
   wait: {
     name: 'wait',

@@ -1,9 +1,9 @@
+import { durationText } from '../core/duration-text.js';
 import { newRun } from '../engine/journal.js';
 import { describeDifference } from '../engine/nearest.js';
 import type { Planned } from '../engine/plan.js';
 import { planWorkflow } from '../engine/plan.js';
 import type { Command } from './command.js';
-import { durationText } from './duration-text.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
 import { loadWork } from './load.js';

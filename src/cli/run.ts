@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { logsFolder } from '../engine/execute.js';
 import { graphOf, type Node } from '../engine/graph.js';
 import { newRun } from '../engine/journal.js';
 import { type Ran, runWorkflow } from '../engine/run.js';
+import { type Said, SILENCE } from '../quick/hint.js';
+import { leaveHint } from '../quick/leave-hint.js';
 import type { Args, Command } from './command.js';
 import { askedOf, concurrencyOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
-import { follower } from './follow.js';
+import { follower, outcomeLine, standing } from './follow.js';
+import { askingOf, HintNotes } from './hint.js';
 import { interruptible } from './interrupt.js';
 import { type Loaded, loadWork } from './load.js';
-import { printable, type Terminal } from './terminal.js';
+import { COLOURED, printable, type Terminal } from './terminal.js';
 import type { Branch } from './tree.js';
 
 export const run: Command = async (args, terminal) => {
@@ -18,7 +22,7 @@ export const run: Command = async (args, terminal) => {
 };
 
 export async function runLoaded(
-  { workflow, surroundings }: Loaded,
+  { workflow, surroundings, warned }: Loaded,
   args: Args,
   terminal: Terminal,
   repeats?: string,
@@ -43,6 +47,7 @@ export async function runLoaded(
     kill: stopping.kill,
     ...(onLine && { onLine }),
   });
+  const notes = warned || args.on('json') || args.on('verbose') || args.on('only') ? undefined : new HintNotes(engine);
   try {
     const ran = await runWorkflow(engine, workflow, {
       ...askedOf(args, newRun()),
@@ -54,8 +59,14 @@ export async function runLoaded(
       forceDownstream: args.on('force-downstream'),
       signal: stopping.signal,
       ...(repeats !== undefined && { repeats }),
+      ...(notes && { witness: notes.see.bind(notes) }),
     });
     told.stop();
+    const grounds = notes?.grounds(workflow.folder, [resolve(terminal.cwd, workflow.file)]);
+    if (grounds) {
+      const said = args.on('quiet') ? SILENCE : saidOf(ran, branchesOf(graphOf(workflow, selection)));
+      leaveHint(askingOf(terminal), grounds, said);
+    }
     showLogs(ran, terminal);
     return exitOf(ran, stopping.by());
   } finally {
@@ -75,6 +86,17 @@ function branchesOf(nodes: readonly Node[]): readonly Branch[] {
     branches.set(name, branch);
   }
   return [...branches.values()];
+}
+
+/** What a hint says in our place, in every form that may be wanted. */
+function saidOf({ outcomes, summary }: Ran, branches: readonly Branch[]): Said {
+  return {
+    lines: [...outcomes].map(([step, outcome]) => `${outcomeLine(step, outcome, COLOURED)}\n`).join(''),
+    tree: standing(branches, outcomes, COLOURED)
+      .map((line) => `${line}\n`)
+      .join(''),
+    summary: { steps: summary.steps, savedMs: summary.savedMs },
+  };
 }
 
 const SHOWN_LINES = 20;

@@ -1,10 +1,10 @@
+import { durationText } from '../core/duration-text.js';
 import { nameOf } from '../core/key.js';
 import { journals } from '../engine/journal.js';
 import { componentsOf } from '../engine/nearest.js';
 import { partsIn } from '../engine/situation.js';
 import { onCache } from './cache-command.js';
 import { UsageError } from './command.js';
-import { durationText } from './duration-text.js';
 import { EXIT } from './exit.js';
 import { type Found, findKey, recordsOfKey } from './records.js';
 import { printable } from './terminal.js';

@@ -38,6 +38,9 @@ function painter(on: boolean): Paint {
   return Object.fromEntries(Object.entries(CODES).map(([name, code]) => [name, with_(code)])) as unknown as Paint;
 }
 
+/** For what is kept, to be shown later on a terminal or without colours elsewhere. */
+export const COLOURED = painter(true);
+
 /** https://no-color.org, and FORCE_COLOR as Node and most tools know it; a pipe gets none. */
 function colours(env: Terminal['env'], isTTY: boolean): boolean {
   if (env['NO_COLOR']) return false;

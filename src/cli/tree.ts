@@ -1,5 +1,5 @@
+import { durationText } from '../core/duration-text.js';
 import type { Event, Outcome } from '../engine/events.js';
-import { durationText } from './duration-text.js';
 import { type Paint, printable } from './terminal.js';
 
 /** A step of the workflow and the instances of it that take part; `below`: the step under which it is drawn. */

@@ -1,9 +1,9 @@
+import { durationText } from '../core/duration-text.js';
 import { REASONS } from '../core/reason.js';
 import { newRun } from '../engine/journal.js';
 import { describeDifference } from '../engine/nearest.js';
 import { type Planned, planWorkflow } from '../engine/plan.js';
 import { type Command, UsageError } from './command.js';
-import { durationText } from './duration-text.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT } from './exit.js';
 import { loadWork } from './load.js';

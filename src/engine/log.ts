@@ -66,6 +66,7 @@ export class SlotLog {
       body,
       __SABOTAGE__ === 'no-if-absent' || __SABOTAGE__ === 'check-then-write' ? {} : { ifAbsent: true },
     );
+    if (written) await this.#cache.changed?.();
     return written ? { won: true, view: { n, ...state } } : { won: false, why: 'taken' };
   }
 

@@ -5,7 +5,7 @@ import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';
 import { memosOf, readJournal, type StepUsed, writeJournal } from './journal.js';
 import { RunMemo } from './memo.js';
-import type { Subject } from './situation.js';
+import type { Seen, Subject } from './situation.js';
 import { identitiesAfter, upstreamHere } from './upstream.js';
 import { type Prepared, recordUsed, work } from './work.js';
 
@@ -19,6 +19,8 @@ export interface RunAsked extends Omit<Asked, 'force'> {
   readonly forceDownstream: boolean;
   /** The run that this one repeats. */
   readonly repeats?: string;
+  /** Told what each step's outcome was made of. */
+  readonly witness?: (subject: Subject, seen: Seen, outcome: Outcome) => void;
 }
 
 export interface Ran {
@@ -170,6 +172,7 @@ class Run {
       turn: () => this.#turns.take(),
       prepare: () => this.#materialiseFor(node),
     });
+    this.#asked.witness?.(subject, seen, outcome);
     const attempt =
       outcome.status === 'ran'
         ? 'attempt' in outcome.recorded

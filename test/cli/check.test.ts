@@ -367,7 +367,7 @@ describe('the words of a call', () => {
     const cwd = folderWith(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`f${i}`, 'x'])));
     const { execFileSync } = await import('node:child_process');
     const { resolve } = await import('node:path');
-    const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+    const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');
     const names = Array.from({ length: 50 }, (_, i) => `f${i}`).join(' ');
     const out = execFileSync('/bin/sh', ['-c', `"${process.execPath}" "${cli}" check ${names} 2>&1 | head -1`], {
       cwd,

@@ -190,7 +190,7 @@ const ELSEWHERE: Partial<Record<Reason, string>> = {
   'kept-artifact': 'restores come with the artifact store',
 };
 
-const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');
 
 let ice: FaultProxy;
 beforeAll(async () => {

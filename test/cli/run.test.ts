@@ -617,7 +617,7 @@ describe('run with cache and places on S3', () => {
         },
       },
     );
-    const more = { ...env, NODE: process.execPath, CLI: new URL('../../dist/cli.js', import.meta.url).pathname };
+    const more = { ...env, NODE: process.execPath, CLI: new URL('../../dist/stepaside.cjs', import.meta.url).pathname };
     const plan = () => stepaside(['plan', '--exit-code'], { cwd: w.folder, env: more });
     expect((await plan()).code).toBe(10);
     expect(await keysIn(witness)).toEqual([]);

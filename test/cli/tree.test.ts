@@ -82,7 +82,7 @@ steps:
   - { name: b, needs: [a], run: "cp a.txt b.txt", outputs: [{ path: b.txt, atomic: true }] }
 `,
   });
-  const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+  const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');
   const env = { PATH: process.env['PATH'], TERM: 'xterm', LANG: 'C.UTF-8', NO_COLOR: '1' };
   // `script` gives it a terminal of its own.
   const words = ['-qec', `stty rows 20 cols 60; "${process.execPath}" "${cli}" run`, '/dev/null'];

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { example } from './example.js';
 
-const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');
 
 it('runs the commands of a Makefile once, and again only what is not proven', () => {
   const { folder, lines } = example('08-when-missing');

@@ -26,7 +26,7 @@ export async function ownBuild(sabotage: string): Promise<OwnBuild> {
     entryPoints: { cli: join(root, 'src/cli/main.ts'), heart: join(root, 'src/heart.ts') },
     outdir: join(folder, 'dist'),
     chunkNames: 'chunk/[name]-[hash]',
-    define: { __SABOTAGE__: JSON.stringify(sabotage) },
+    define: { __SABOTAGE__: JSON.stringify(sabotage), __BUILD__: '"own"' },
     ...{ bundle: true, splitting: true, minifySyntax: true, packages: 'external', platform: 'node' },
     ...{ format: 'esm', target: 'node20.19', logLevel: 'error' },
   }).catch((error: unknown) => {
