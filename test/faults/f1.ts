@@ -22,6 +22,7 @@ export async function campaign({ points, seed, server }: CampaignOptions): Promi
     calls: CALLS,
     plan,
     isHit: ({ signal, hung }) => signal === 'SIGKILL' && !hung,
+    judgeRan: ({ hung }) => (hung ? ['it hangs'] : []),
   });
   return { ...found, examples: found.examples.slice(0, 12) };
 }

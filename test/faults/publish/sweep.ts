@@ -5,7 +5,7 @@ import type { S3Facts } from '../../rig/s3-server.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
 import { strace } from '../../rig/strace.js';
 import { startHand } from './hand.js';
-import { type Judged, judge } from './oracle.js';
+import { judge, type Strictness } from './oracle.js';
 import { SHAPES, type Shape } from './shapes.js';
 import { type Injection, type Ran, type Tools, Workshop } from './workshop.js';
 
@@ -42,7 +42,8 @@ export interface Sweep {
   readonly plan: (calls: readonly Call[]) => readonly Injection[];
   /** Was it really done? */
   readonly isHit: (ran: Ran) => boolean;
-  readonly judgeRan?: (ran: Ran) => readonly string[];
+  readonly judgeRan: (ran: Ran) => readonly string[];
+  readonly strictness?: Strictness;
 }
 
 /** The n-th call of that name in one of the command's threads. */
@@ -184,12 +185,13 @@ async function onePoint(
   found: Found,
 ): Promise<void> {
   const { shape } = scene;
-  const where = `${nameOf(scene)} ${injection.call}#${injection.at} ${injection.what}`;
+  const ran = await shop.run({ round, force: scene.state === 'forced', fails: true, inject: injection });
+  const line = ran.trace.split('\n').find((one) => one.includes('(INJECTED)')) ?? '';
+  const where = `${nameOf(scene)} ${injection.call}#${injection.at} ${injection.what} ${line.slice(0, 300)}`;
   const bad = (what: string) => {
     found.wrong += 1;
     found.examples.push(`${where}: ${what}`);
   };
-  const ran = await shop.run({ round, force: scene.state === 'forced', fails: true, inject: injection });
   found.points += 1;
   const hit = options.isHit(ran);
   if (hit) {
@@ -197,9 +199,8 @@ async function onePoint(
     count(found.byScene, nameOf(scene));
     count(found.byCall, injection.call);
   }
-  if (ran.hung) bad('it hangs');
-  for (const what of options.judgeRan?.(ran) ?? []) bad(what);
-  const after = judge(await shop.evidence(), shape);
+  for (const what of options.judgeRan(ran)) bad(what);
+  const after = judge(await shop.evidence(), shape, options.strictness);
   for (const what of after.wrong) bad(what);
   for (const { run, step, attempt } of acknowledged(ran)) {
     const stands = after.standing.some((one) => one.run === run && one.step === step && one.attempt === attempt);
@@ -219,13 +220,13 @@ async function onePoint(
     if (status === 'ran' && stood?.marked) bad(`${step} was done by all that was there, and ran again`);
     if (not !== undefined) bad(`${step} ran and was not recorded: ${not}`);
   }
-  const last = judge(await shop.evidence(), shape);
+  const last = judge(await shop.evidence(), shape, options.strictness);
   for (const what of last.wrong) if (!after.wrong.includes(what)) bad(`at the end ${what}`);
   for (const { step, key } of endedIn(next))
     if (!last.standing.some((one) => one.step === step && one.key === key && one.marked))
       bad(`at the end no record of ${step} stands`);
   if (endedIn(next).length !== shape.steps.length) bad(`the next run says ${next.stdout.slice(-500)}`);
-  if (shop.litter() > 2 * round) bad(`${shop.litter()} temporary files after ${round} rounds`);
+  if (shop.litter() > 2 * shop.suffered) bad(`${shop.litter()} temporary files after ${shop.suffered} faults`);
   if (endedIn(next).every(({ status }) => status === 'avoided')) return;
   const third = await shop.run({ round });
   if (third.code !== 0 || !endedIn(third).every(({ status }) => status === 'avoided'))
@@ -293,5 +294,3 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
   }
   return all;
 }
-
-export type { Judged };

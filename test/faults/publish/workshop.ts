@@ -58,6 +58,8 @@ export class Workshop {
   readonly shape: Shape;
   readonly onS3: boolean;
   readonly lines: string[] = [];
+  /** Faults so far. */
+  suffered = 0;
   readonly #tools: Tools;
   readonly #witness: Witness | undefined;
   /** What an object held, by key: bytes with the same tag need not be fetched again. */
@@ -102,6 +104,7 @@ export class Workshop {
     if (this.shape.exec) words.push('--', 'bash', 'exec.sh');
     const trace = join(this.folder, 'trace');
     const calls = inject?.call ?? watch;
+    if (inject) this.suffered += 1;
     const under =
       calls === undefined
         ? []
