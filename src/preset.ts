@@ -199,12 +199,17 @@ export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surr
   return { cache, cacheFolder, epochFile, remote: store.traits.kind === 's3' };
 }
 
-/** The embedded cache lies beside the workflow, in somebody's repository: it asks git to look away by itself. */
+/**
+ * The embedded cache lies beside the workflow, in somebody's repository: it asks git to look away by itself. Best effort:
+ * what keeps us from it will keep the lease from being written, and that is told.
+ */
 async function ownIgnore(cacheFolder: string): Promise<void> {
-  await mkdir(cacheFolder, { recursive: true });
-  await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  try {
+    await mkdir(cacheFolder, { recursive: true });
+    await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' });
+  } catch (error) {
+    if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
+  }
 }
 
 const EPOCH_NAME = 'v1/epoch';

@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
+import { StoreError } from '../core/error.js';
 import { UsageError } from './command.js';
 
 /** More than this is hardly meant as the input of one command. */
@@ -21,7 +22,7 @@ export async function inputsOfWords(
   const found = new Set<string>();
   for (const name of namesIn(argv)) {
     const path = resolve(folder, name);
-    if (!existsSync(path)) continue;
+    if (!statsOf(path)) continue;
     if (own.some((output) => path === output || path.startsWith(`${output}/`) || output.startsWith(`${path}/`)))
       continue;
     found.add(path);
@@ -42,7 +43,7 @@ export function lookedForIn(argv: readonly string[], { folder }: { readonly fold
   const folders: string[] = [];
   for (const name of namesIn(argv)) {
     const path = resolve(folder, name);
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = statsOf(path);
     if (!stats) absent.push(path);
     else if (stats.isDirectory()) folders.push(path);
   }
@@ -51,10 +52,24 @@ export function lookedForIn(argv: readonly string[], { folder }: { readonly fold
 
 async function filesOf(path: string, folder: string): Promise<readonly string[]> {
   const name = relative(folder, path) || '.';
-  if (!statSync(path).isDirectory()) return [escaped(name)];
+  if (!statsOf(path)?.isDirectory()) return [escaped(name)];
   const { default: fastGlob } = await import('fast-glob');
   const below = await fastGlob.glob('**', { cwd: path, dot: true, onlyFiles: true });
   return below.map((file) => escaped(name === '.' ? file : `${name}/${file}`));
+}
+
+const NO_FILE: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES', 'EINVAL']);
+
+/** A word that cannot be looked at may be a file: a key without it would stand for less than the command reads. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    if (NO_FILE.has(code)) return undefined;
+    const message = `${path}: nobody can tell whether it is a file (${code} in stat)`;
+    throw new StoreError('store/unavailable', message, { store: path, status: code }, { cause: error });
+  }
 }
 
 /** File names are no patterns. */

@@ -107,9 +107,16 @@ function showLogs({ outcomes }: Ran, terminal: Terminal): void {
     if (outcome.status !== 'failed') continue;
     terminal.complain(`${step}: ${outcome.why}`);
     if (outcome.log === undefined) continue;
-    const lines = readFileSync(outcome.log, 'utf8').trimEnd().split('\n');
-    for (const line of lines.slice(-SHOWN_LINES)) process.stderr.write(`  ${printable(line)}\n`);
+    for (const line of linesOf(outcome.log).slice(-SHOWN_LINES)) process.stderr.write(`  ${printable(line)}\n`);
     process.stderr.write(`  ${terminal.paint.dim(`log: ${outcome.log}`)}\n`);
+  }
+}
+
+function linesOf(log: string): readonly string[] {
+  try {
+    return readFileSync(log, 'utf8').trimEnd().split('\n');
+  } catch (error) {
+    return [`its log cannot be read: ${(error as Error).message}`];
   }
 }
 

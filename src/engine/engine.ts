@@ -52,6 +52,8 @@ export interface Executed {
   /** What a library function returned, as JSON. */
   readonly value?: string;
   readonly log?: string;
+  /** Its words are lost, and why. */
+  readonly unlogged?: string;
 }
 
 /** How a run was asked for; the same for every step of it. */

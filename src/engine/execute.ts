@@ -1,4 +1,12 @@
-import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  type WriteStream,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -43,13 +51,28 @@ async function withScript(
   { interpreter, source }: { readonly interpreter: readonly string[]; readonly source: string },
   use: (argv: readonly string[]) => Promise<Executed>,
 ): Promise<Executed> {
-  const folder = mkdtempSync(join(tmpdir(), 'stepaside-script-'));
+  let folder: string | undefined;
   try {
-    const file = join(folder, 'script');
-    writeFileSync(file, source, { mode: 0o700 });
+    let file: string;
+    try {
+      folder = mkdtempSync(join(tmpdir(), 'stepaside-script-'));
+      file = join(folder, 'script');
+      writeFileSync(file, source, { mode: 0o700 });
+    } catch (error) {
+      return { exitCode: 126, why: `its script cannot be put into a file: ${(error as Error).message}` };
+    }
     return await use([...interpreter, file]);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    remove(folder);
+  }
+}
+
+/** What stays behind in the temporary folder is rubbish, not damage. */
+function remove(folder: string | undefined): void {
+  try {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  } catch {
+    return;
   }
 }
 
@@ -73,19 +96,47 @@ async function start(task: Task, argv: readonly string[], { env, logs, kill, onL
   const timeoutMs = instance.step.timeoutMs;
   const base = { argv: contained, folder: workflow.folder, env: { ...env, ...own }, timeoutMs, signal, kill };
   if (logs === undefined) return ended(await run({ ...base, output: 'inherit' }), contained, timeoutMs);
-  mkdirSync(join(logs, task.run), { recursive: true });
-  const log = join(logs, task.run, `${fileName(instance.name)}.log`);
-  const file = createWriteStream(log, { flags: 'a', mode: 0o600 });
+  const log = new Log(join(logs, task.run), `${fileName(instance.name)}.log`);
   const masked = maskedLines(secretsOf(workflow), (line) => {
-    file.write(`${line}\n`);
+    log.write(line);
     onLine?.(instance.name, line);
   });
   const end = await run({ ...base, output: masked });
   masked.end();
   await finished(masked);
-  file.end();
-  await finished(file);
-  return { ...ended(end, contained, timeoutMs), log };
+  return { ...ended(end, contained, timeoutMs), ...(await log.end()) };
+}
+
+/** What cannot be written is lost, and said so: a full disk is no reason why a step did not end well. */
+class Log {
+  readonly #path: string;
+  readonly #file: WriteStream | undefined;
+  #lost: string | undefined;
+
+  constructor(folder: string, name: string) {
+    this.#path = join(folder, name);
+    const lose = ({ message }: Error) => {
+      this.#lost ??= message;
+    };
+    try {
+      mkdirSync(folder, { recursive: true });
+      this.#file = createWriteStream(this.#path, { flags: 'a', mode: 0o600 }).on('error', lose);
+    } catch (error) {
+      lose(error as Error);
+    }
+  }
+
+  write(line: string): void {
+    if (this.#lost === undefined) this.#file?.write(`${line}\n`);
+  }
+
+  async end(): Promise<Pick<Executed, 'log' | 'unlogged'>> {
+    if (this.#file && this.#lost === undefined) {
+      this.#file.end();
+      await finished(this.#file).catch(() => undefined);
+    }
+    return this.#lost === undefined ? { log: this.#path } : { unlogged: this.#lost };
+  }
 }
 
 function ended({ exitCode, why }: Ended, argv: readonly string[], timeoutMs: number | undefined): Executed {

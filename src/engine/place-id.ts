@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import type { Config } from '../core/config.js';
+import { StoreError } from '../core/error.js';
 import { formatLocation, isTree, type Location } from '../core/location.js';
 
 export interface Naming {
@@ -32,9 +33,20 @@ export function placeId(location: Location, { stores, folder, cacheFolder }: Nam
 /** Of the nearest folder that is there. */
 function deviceOf(path: string): number | undefined {
   for (let at = path; ; at = dirname(at)) {
-    const stats = statSync(at, { throwIfNoEntry: false });
-    if (stats) return stats.dev;
+    const device = deviceAt(at);
+    if (device !== undefined) return device;
     if (at === dirname(at)) return undefined;
+  }
+}
+
+/** A place that cannot be asked has no name: another one's log would speak for it. */
+function deviceAt(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.dev;
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    const message = `${path}: nobody can tell which file system it lies on (${code} in stat)`;
+    throw new StoreError('store/unavailable', message, { store: path, status: code }, { cause: error });
   }
 }
 

@@ -201,12 +201,22 @@ async function lookAtOutput(
   const probe = output.probe !== undefined;
   return {
     name: output.name,
-    uri: probe ? `probe:${output.name}` : idOf(engine, output),
+    uri: probe ? `probe:${output.name}` : nameOf(engine, output),
     sighting: found.sighting,
     log: { state: 'none' },
     ...(found.parts && { parts: found.parts }),
     ...(probe && { probe }),
   };
+}
+
+/** A place that cannot be asked for its name is called as it is written: no record says that it was made there. */
+function nameOf(engine: Engine, output: Output): string {
+  try {
+    return idOf(engine, output);
+  } catch (error) {
+    doubtOf(error);
+    return `unknown:${output.path}`;
+  }
 }
 
 /** Another time or inode is settled by the bytes, where the record knows them; under `digest` everything is read again. */

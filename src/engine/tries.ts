@@ -54,6 +54,7 @@ export async function tryUntilWell(
     const { run, signal } = asked;
     const ended = await engine.execute({ workflow, instance, what: 'run', key, run, signal });
     last = { ended, tries, before, stuck };
+    if (ended.unlogged !== undefined) warn(`its log is lost: ${ended.unlogged}`);
     if (ended.exitCode === 0 || tries > instance.step.retries || signal?.aborted) return last;
     const pause = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (tries - 1));
     const why = ended.why ?? `exit code ${ended.exitCode}`;

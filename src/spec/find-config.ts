@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 export const CONFIG_NAME = 'stepaside.config.yaml';
@@ -7,7 +7,16 @@ export const CONFIG_NAME = 'stepaside.config.yaml';
 export function findConfig(folder: string): string | undefined {
   for (let at = resolve(folder); ; at = dirname(at)) {
     const file = join(at, CONFIG_NAME);
-    if (existsSync(file)) return file;
+    if (mayBeThere(file)) return file;
     if (dirname(at) === at) return undefined;
+  }
+}
+
+/** One that cannot be looked at is not passed over: who reads it says what is wrong. A folder that hides its names has none for us. */
+function mayBeThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    return !['ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'].includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }

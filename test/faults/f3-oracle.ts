@@ -30,7 +30,7 @@ interface Slot {
   };
 }
 
-interface Told {
+export interface Told {
   readonly wrong: string[];
   readonly acquired: Map<number, Slot['by']>;
   readonly committed: Map<number, Slot['by']>;
@@ -81,7 +81,7 @@ export function judge({ logs, lines, faulted, acknowledged }: Evidence): Judged 
 }
 
 /** One log from its first slot to its last. What two writers wrote over one another does not fit together. */
-function read(id: string, texts: ReadonlyMap<number, string>): Told {
+export function read(id: string, texts: ReadonlyMap<number, string>): Told {
   const told: Told = {
     ...{ wrong: [], takeovers: 0, last: undefined },
     ...{ acquired: new Map(), committed: new Map(), takenOver: new Set<number>(), tombstoned: new Set<number>() },

@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { scrubbedEnv } from './household.js';
+import { aptInstall, whyNoApt } from './apt.js';
 import { NotHere } from './s3-server.js';
-import { findProgram } from './versitygw.js';
 
 /** All that startRadosgw calls. */
 export const radosgwPrograms = ['radosgw', 'radosgw-admin', 'ceph', 'ceph-mon', 'ceph-osd', 'monmaptool'] as const;
@@ -10,43 +7,7 @@ const packages = ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'];
 
 /** Debian's packages, on a machine where that is ours to do: root, Linux, apt-get, and nobody said no. */
 export async function installRadosgw(): Promise<void> {
-  const no = whyNot();
+  const no = whyNoApt();
   if (no !== undefined) throw new NotHere(`radosgw is not on PATH, and is not installed: ${no}`);
-  // One dead mirror among several fails the update although the lists that matter are there: the install decides.
-  await apt('update', '-q').catch((error: unknown) => console.log(`rig: ${(error as Error).message}`));
-  await apt('install', '-q', '-y', '--no-install-recommends', ...packages);
-}
-
-function whyNot(): string | undefined {
-  if ((process.env['STEPASIDE_NO_INSTALL'] ?? '') !== '') return 'STEPASIDE_NO_INSTALL is set';
-  if (process.platform !== 'linux') return `${process.platform} is not Linux`;
-  if (process.getuid?.() !== 0) return 'not root';
-  if (findProgram('apt-get') === undefined) return 'there is no apt-get';
-  return undefined;
-}
-
-async function apt(...args: string[]): Promise<void> {
-  console.log(`rig: apt-get ${args.join(' ')}`);
-  const began = Date.now();
-  const child = spawn('apt-get', args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...scrubbedEnv(), DEBIAN_FRONTEND: 'noninteractive' },
-  });
-  let words = '';
-  const hear = (piece: Buffer) => {
-    words = (words + piece.toString()).slice(-4000);
-  };
-  child.stdout.on('data', hear);
-  child.stderr.on('data', hear);
-  const seconds = () => Math.round((Date.now() - began) / 1000);
-  const tick = setInterval(() => {
-    console.log(`rig: apt-get ${args[0]}, ${seconds()} s: ${words.trim().split('\n').at(-1)?.slice(0, 100) ?? ''}`);
-  }, 10_000);
-  try {
-    const [code] = (await once(child, 'exit')) as [number | null];
-    if (code !== 0) throw new NotHere(`apt-get ${args[0]} failed (${code}):\n${words}`);
-    console.log(`rig: apt-get ${args[0]} done in ${seconds()} s`);
-  } finally {
-    clearInterval(tick);
-  }
+  await aptInstall(packages);
 }

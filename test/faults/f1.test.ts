@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { seedOfRun } from '../conformance/random.js';
+import { rigServer } from '../rig/rig-server.js';
+import { campaign as f1 } from './f1.js';
+import { campaign as f6 } from './f6.js';
+
+/** The short forms; `npm run faults -- F1 F6` runs the long ones. */
+const seed = seedOfRun();
+
+test(`F1: killed at a system call, nothing is wrong and nothing lost (STEPASIDE_SEED=${seed})`, {
+  timeout: 240_000,
+}, async () => {
+  const tally = await f1({ points: 16, seed, server: rigServer() });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  expect(tally.injected).toBeGreaterThan(7);
+});
+
+test(`F6: a system call fails, and the command says so, and nothing is wrong (STEPASIDE_SEED=${seed})`, {
+  timeout: 240_000,
+}, async () => {
+  const tally = await f6({ points: 16, seed, server: rigServer() });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  expect(tally.injected).toBeGreaterThan(7);
+});
