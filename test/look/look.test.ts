@@ -84,7 +84,7 @@ describe('looking', () => {
       policy: POLICIES['exists']!,
       folder: '/',
     });
-    expect(asked).toEqual(['list t/', 'read t/_SUCCESS']);
+    expect(asked).toEqual(['list t/', 'head t/part-0', 'read t/_SUCCESS']);
   });
 
   it('takes a denied marker for a doubt, not for an absence', async () => {
