@@ -1,4 +1,5 @@
 import { durationText } from '../core/duration-text.js';
+import type { Verdict } from '../core/reason.js';
 import { newRun } from '../engine/journal.js';
 import { describeDifference } from '../engine/nearest.js';
 import type { Planned } from '../engine/plan.js';
@@ -21,26 +22,29 @@ export const plan: Command = async (args, terminal) => {
       selection: selectionOf(workflow, args),
       materialize: args.on('materialize'),
     };
-    const planned = await planWorkflow(engine, workflow, asked);
-    const exitCode = args.on('exit-code') ? exitOf(planned) : EXIT.good;
-    if (args.on('json'))
+    if (args.on('json')) {
+      const steps = await planWorkflow(engine, workflow, asked, plain);
+      const exitCode = args.on('exit-code') ? exitOf(steps) : EXIT.good;
       terminal.json('plan', {
         exitCode,
         workflow: workflow.name,
         cache: engine.cache.uri,
         latch: engine.cache.latch,
-        steps: planned.map(plain),
+        steps,
       });
-    else show(planned, terminal, engine.cache.latch);
-    return exitCode;
+      return exitCode;
+    }
+    const lines = await planWorkflow(engine, workflow, asked, lineOf);
+    show(lines, terminal, engine.cache.latch);
+    return args.on('exit-code') ? exitOf(lines.map(({ verdict }) => verdict)) : EXIT.good;
   } finally {
     await engine.close();
   }
 };
 
-function exitOf(planned: readonly Planned[]): Exit {
-  if (planned.some(({ verdict }) => verdict.action === 'refuse')) return EXIT.unsure;
-  return planned.every(({ verdict }) => verdict.action === 'skip') ? EXIT.good : EXIT.work;
+function exitOf(verdicts: readonly Pick<Verdict, 'action'>[]): Exit {
+  if (verdicts.some(({ action }) => action === 'refuse')) return EXIT.unsure;
+  return verdicts.every(({ action }) => action === 'skip') ? EXIT.good : EXIT.work;
 }
 
 export function plain({ node, seen, verdict, nearest }: Planned) {
@@ -59,25 +63,42 @@ export function plain({ node, seen, verdict, nearest }: Planned) {
   };
 }
 
-function show(planned: readonly Planned[], terminal: Terminal, latch: string): void {
+/** What is shown of a step: of a hundred thousand no more is kept. */
+interface Line {
+  readonly step: string;
+  readonly verdict: Verdict;
+  readonly key?: string | undefined;
+  readonly costMs?: number | undefined;
+  readonly differs?: string | undefined;
+  readonly leftovers: readonly string[];
+}
+
+function lineOf({ node, verdict, seen, nearest }: Planned): Line {
+  const [leaf] = verdict.action === 'skip' ? [] : (nearest?.differ ?? []);
+  return {
+    step: node.instance.name,
+    verdict,
+    key: seen.key,
+    ...(verdict.action === 'run' && nearest && { costMs: nearest.record.durationMs }),
+    ...(leaf && { differs: describeDifference(leaf) }),
+    leftovers: leftovers({ node, verdict, seen }),
+  };
+}
+
+function show(lines: readonly Line[], terminal: Terminal, latch: string): void {
   const { paint } = terminal;
-  const width = Math.min(40, Math.max(...planned.map(({ node }) => node.instance.name.length)));
-  for (const { node, verdict, seen, nearest } of planned) {
-    const cost =
-      verdict.action === 'run' && nearest ? paint.dim(`  (about ${durationText(nearest.record.durationMs)})`) : '';
-    terminal.data(verdictLine(node.instance.name, verdict, paint, width) + cost);
-    const [leaf] = verdict.action === 'skip' ? [] : (nearest?.differ ?? []);
-    if (leaf) terminal.data(`         ${' '.repeat(width)}  ${paint.dim(printable(describeDifference(leaf)))}`);
-    if (terminal.verbose && seen.key) terminal.data(`         ${' '.repeat(width)}  ${paint.dim(`key ${seen.key}`)}`);
-    for (const output of leftovers({ node, verdict, seen }))
-      terminal.data(`         ${' '.repeat(width)}  ${paint.warn(output)}`);
+  const width = lines.reduce((most, { step }) => Math.min(40, Math.max(most, step.length)), 0);
+  const below = `         ${' '.repeat(width)}  `;
+  for (const { step, verdict, key, costMs, differs, leftovers } of lines) {
+    const cost = costMs === undefined ? '' : paint.dim(`  (about ${durationText(costMs)})`);
+    terminal.data(verdictLine(step, verdict, paint, width) + cost);
+    if (differs !== undefined) terminal.data(below + paint.dim(printable(differs)));
+    if (terminal.verbose && key !== undefined) terminal.data(below + paint.dim(`key ${key}`));
+    for (const output of leftovers) terminal.data(below + paint.warn(output));
   }
   const count = (...actions: readonly string[]) =>
-    planned.filter(({ verdict }) => actions.includes(verdict.action)).length;
-  const cost = planned.reduce(
-    (sum, { verdict, nearest }) => sum + (verdict.action === 'run' ? (nearest?.record.durationMs ?? 0) : 0),
-    0,
-  );
+    lines.filter(({ verdict }) => actions.includes(verdict.action)).length;
+  const cost = lines.reduce((sum, { costMs }) => sum + (costMs ?? 0), 0);
   const parts = [
     `${count('run', 'restore')} to run`,
     `${count('skip')} avoided`,
@@ -97,7 +118,7 @@ function show(planned: readonly Planned[], terminal: Terminal, latch: string): v
 
 /** Parts that a run would find at its place, where the output says nothing of what to do with them. */
 function leftovers({ node, verdict, seen }: Pick<Planned, 'node' | 'verdict' | 'seen'>): readonly string[] {
-  if (verdict.action !== 'run') return [];
+  if (verdict.action !== 'run') return NONE;
   return node.instance.resolved.outputs.flatMap((output) => {
     const count = seen.outputs.find(({ name }) => name === output.name)?.parts?.length ?? 0;
     return count > 0 && output.mode === undefined
@@ -107,3 +128,5 @@ function leftovers({ node, verdict, seen }: Pick<Planned, 'node' | 'verdict' | '
       : [];
   });
 }
+
+const NONE: readonly string[] = [];

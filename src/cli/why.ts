@@ -20,9 +20,14 @@ export const why: Command = async (args, terminal) => {
   try {
     const selection = selectionOf(workflow, args);
     // Its needs are looked at as well: whether they run decides what can be said of it.
-    const planned = await planWorkflow(engine, workflow, { ...askedOf(args, newRun()), selection, materialize: false });
-    const asked = new Set(selection.chosen.map(({ name }) => name));
-    const told = planned.filter(({ node }) => asked.has(node.instance.name));
+    const chosen = new Set(selection.chosen.map(({ name }) => name));
+    const planned = await planWorkflow(
+      engine,
+      workflow,
+      { ...askedOf(args, newRun()), selection, materialize: false },
+      (one) => (chosen.has(one.node.instance.name) ? one : undefined),
+    );
+    const told = planned.filter((one) => one !== undefined);
     if (args.on('json'))
       terminal.json('why', {
         exitCode: EXIT.good,

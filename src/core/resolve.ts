@@ -42,10 +42,36 @@ export type Visit = (
 ) => string;
 
 export function resolveStep(workflow: Workflow, step: Step, item: Item = {}): StepInstance {
-  const scope: Scope = { params: paramValues(workflow), each: item };
-  const resolved = mapTexts(step, (text, { as }) => substitute(text, scope, { as }));
-  return { name: instanceName(step.name, step.forEach, item), step, item, resolved };
+  return new Instance(workflow, step, item);
 }
+
+/** Of a million items each is resolved when somebody looks at it, and again when somebody comes back much later. */
+class Instance implements StepInstance {
+  readonly name: string;
+  readonly step: Step;
+  readonly item: Item;
+  readonly #workflow: Workflow;
+
+  constructor(workflow: Workflow, step: Step, item: Item) {
+    this.name = instanceName(step.name, step.forEach, item);
+    this.step = step;
+    this.item = item;
+    this.#workflow = workflow;
+  }
+
+  get resolved(): Resolved {
+    const known = RECENT.get(this);
+    if (known) return known;
+    const scope: Scope = { params: paramValues(this.#workflow), each: this.item };
+    const resolved = mapTexts(this.step, (text, { as }) => substitute(text, scope, { as }));
+    RECENT.set(this, resolved);
+    if (RECENT.size > MOST_RECENT) RECENT.delete(RECENT.keys().next().value!);
+    return resolved;
+  }
+}
+
+const MOST_RECENT = 1024;
+const RECENT = new Map<Instance, Resolved>();
 
 /** One instance for each item; one alone where there is no `forEach`. */
 export function* instancesOf(workflow: Workflow, step: Step): Generator<StepInstance> {

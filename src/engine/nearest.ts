@@ -3,7 +3,7 @@ import { type Component, type Difference, differences } from '../core/key.js';
 import type { StoredRecord } from '../core/slot.js';
 import { getObject, JOURNAL_PREFIX, keyLog } from './cache.js';
 import type { Engine } from './engine.js';
-import { readJournal } from './journal.js';
+import { readJournal, type StepUsed } from './journal.js';
 import type { Seen, Subject } from './situation.js';
 
 export interface Nearest {
@@ -18,8 +18,9 @@ const RUNS_BACK = 20;
 /** The record a person would compare with: of this key, else of who was last at the place, else of the step's last runs. */
 export async function nearestRecord(
   engine: Engine,
-  { workflow, instance }: Subject,
+  { instance }: Subject,
   seen: Seen,
+  runs: PastRuns,
 ): Promise<Nearest | undefined> {
   const own = seen.stored.at(-1);
   const others = [...seen.placeReads.values()].some(
@@ -29,7 +30,7 @@ export async function nearestRecord(
   if (own && !others) return { record: own, differ: [] };
   // A cache that cannot be read was told already; there is nothing to compare with.
   if ('doubt' in seen.records) return undefined;
-  const record = (await recordAtPlaces(engine, seen)) ?? (await recordOfRuns(engine, workflow.name, instance.name));
+  const record = (await recordAtPlaces(engine, seen)) ?? (await runs.recordOf(instance.name));
   if (!record) return undefined;
   const before = await componentsOf(engine, record);
   return { record, differ: before ? differences(before, seen.keyed.components) : [] };
@@ -66,16 +67,45 @@ export async function recordByKey(
   return entry && log.record(entry);
 }
 
-async function recordOfRuns(engine: Engine, workflow: string, step: string): Promise<StoredRecord | undefined> {
-  const runs: string[] = [];
-  for await (const { key } of engine.cache.store.list(JOURNAL_PREFIX)) runs.push(key.slice(JOURNAL_PREFIX.length));
-  for (const run of runs.sort().reverse().slice(0, RUNS_BACK)) {
-    const journal = await readJournal(engine, run);
-    const used = journal?.workflow === workflow ? journal.steps[step] : undefined;
-    const found = used?.key === undefined ? undefined : await recordByKey(engine, used.key as WorkKey, used.attempt);
-    if (found) return found;
+/** What the last runs of a workflow used, read once however many steps ask. */
+export class PastRuns {
+  readonly #engine: Engine;
+  readonly #workflow: string;
+  #used: Promise<ReadonlyMap<string, readonly StepUsed[]>> | undefined;
+
+  constructor(engine: Engine, workflow: string) {
+    this.#engine = engine;
+    this.#workflow = workflow;
   }
-  return undefined;
+
+  async recordOf(step: string): Promise<StoredRecord | undefined> {
+    this.#used ??= this.#read();
+    for (const { key, attempt } of (await this.#used).get(step) ?? []) {
+      const found = key === undefined ? undefined : await recordByKey(this.#engine, key as WorkKey, attempt);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  /** By step, the latest first. */
+  async #read(): Promise<ReadonlyMap<string, readonly StepUsed[]>> {
+    const runs: string[] = [];
+    for await (const { key } of this.#engine.cache.store.list(JOURNAL_PREFIX))
+      runs.push(key.slice(JOURNAL_PREFIX.length));
+    const used = new Map<string, StepUsed[]>();
+    for (const run of runs.sort().reverse().slice(0, RUNS_BACK)) {
+      const journal = await readJournal(this.#engine, run);
+      if (journal?.workflow !== this.#workflow) continue;
+      for (const [step, { key, attempt }] of Object.entries(journal.steps)) {
+        if (key === undefined) continue;
+        const known = used.get(step) ?? [];
+        // A run that used the same as a later one tells nothing new.
+        if (known.some((one) => one.key === key && one.attempt === attempt)) continue;
+        used.set(step, [...known, { key, ...(attempt === undefined ? {} : { attempt }) }]);
+      }
+    }
+    return used;
+  }
 }
 
 /** `params.date 2024-01-01 -> 2024-01-02`, as people read it. */

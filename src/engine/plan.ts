@@ -3,7 +3,7 @@ import type { Verdict } from '../core/reason.js';
 import type { Workflow } from '../core/step.js';
 import type { Asked, Engine } from './engine.js';
 import { graphOf, type Node, type Selection } from './graph.js';
-import { type Nearest, nearestRecord } from './nearest.js';
+import { type Nearest, nearestRecord, PastRuns } from './nearest.js';
 import { lookAround, type Seen, type Subject } from './situation.js';
 import { identitiesAfter } from './upstream.js';
 import { verdictOf } from './work.js';
@@ -21,66 +21,116 @@ export interface PlanAsked extends Asked {
   readonly materialize: boolean;
 }
 
-/** What would happen now: reads only. A step that reads what is still to be made is pending. */
-export async function planWorkflow(engine: Engine, workflow: Workflow, asked: PlanAsked): Promise<readonly Planned[]> {
+/** What is remembered of a step that was judged: the rest is told and let go. */
+interface Judged {
+  readonly verdict: Verdict;
+  readonly identities: Readonly<Record<string, Digest>>;
+}
+
+/** Looked at together: enough to share listings and to hide the network's delay, few enough to bound memory. */
+const TOGETHER = 256;
+
+/**
+ * What would happen now: reads only. A step that reads what is still to be made is pending. `tell` is called for each
+ * step and should keep little of it.
+ */
+export async function planWorkflow<T>(
+  engine: Engine,
+  workflow: Workflow,
+  asked: PlanAsked,
+  tell: (planned: Planned) => T,
+): Promise<readonly T[]> {
   const nodes = graphOf(workflow, asked.selection);
   const needed = new Set(nodes.filter((node) => asked.materialize || node.named || node.followers.length === 0));
   // A step whose outputs are gone is let go until somebody who reads them must run: then everything is judged once more.
   for (;;) {
-    const planned = await pass(engine, workflow, asked, nodes, needed);
-    const busy = new Set(planned.filter(({ verdict }) => verdict.action !== 'skip').map(({ node }) => node));
-    const missed = planned.filter(
-      ({ node, verdict }) => verdict.reason === 'not-needed' && node.followers.some((follower) => busy.has(follower)),
+    const planning = new Planning(engine, workflow, asked, needed, tell);
+    const told = await planning.pass(nodes);
+    const missed = nodes.filter(
+      (node) =>
+        planning.verdictOf(node).reason === 'not-needed' &&
+        node.followers.some((follower) => planning.verdictOf(follower).action !== 'skip'),
     );
-    if (missed.length === 0) return withNearest(engine, planned);
-    for (const { node } of missed) needed.add(node);
+    if (missed.length === 0) return told;
+    for (const node of missed) needed.add(node);
   }
 }
 
-async function pass(
-  engine: Engine,
-  workflow: Workflow,
-  asked: PlanAsked,
-  nodes: readonly Node[],
-  needed: ReadonlySet<Node>,
-): Promise<readonly Planned[]> {
-  const planned = new Map<Node, Planned>();
-  const chosen = new Set(nodes.map(({ instance }) => instance.step.name));
-  for (const node of nodes) {
+class Planning<T> {
+  readonly #engine: Engine;
+  readonly #workflow: Workflow;
+  readonly #asked: PlanAsked;
+  readonly #needed: ReadonlySet<Node>;
+  readonly #tell: (planned: Planned) => T;
+  readonly #judged = new Map<Node, Judged>();
+  readonly #past: PastRuns;
+
+  constructor(
+    engine: Engine,
+    workflow: Workflow,
+    asked: PlanAsked,
+    needed: ReadonlySet<Node>,
+    tell: (planned: Planned) => T,
+  ) {
+    this.#engine = engine;
+    this.#workflow = workflow;
+    this.#asked = asked;
+    this.#needed = needed;
+    this.#tell = tell;
+    this.#past = new PastRuns(engine, workflow.name);
+  }
+
+  verdictOf(node: Node): Verdict {
+    return this.#judged.get(node)!.verdict;
+  }
+
+  /** Nodes come after what they read: those in a row that wait for none of each other are looked at together. */
+  async pass(nodes: readonly Node[]): Promise<readonly T[]> {
+    const chosen = new Set(nodes.map(({ instance }) => instance.step.name));
+    const told: T[] = [];
+    for (let at = 0; at < nodes.length; ) {
+      const group: Node[] = [];
+      for (const node of nodes.slice(at, at + TOGETHER)) {
+        if (node.after.some((before) => !this.#judged.has(before))) break;
+        group.push(node);
+      }
+      told.push(...(await Promise.all(group.map((node) => this.#judge(node, chosen)))));
+      at += group.length;
+    }
+    return told;
+  }
+
+  async #judge(node: Node, chosen: ReadonlySet<string>): Promise<T> {
     const { after, consumes, instance } = node;
     const open = new Set(
-      after
-        .filter((before) => planned.get(before)!.verdict.action !== 'skip')
-        .map((before) => before.instance.step.name),
+      after.filter((before) => this.verdictOf(before).action !== 'skip').map((before) => before.instance.step.name),
     );
     const inside = new Set(after.map((before) => before.instance.step.name));
     const ended = { has: (step: string) => (inside.has(step) ? !open.has(step) : !chosen.has(step)) };
     const identities = new Map<string, Digest>();
-    for (const before of consumes) {
-      const { subject, seen, verdict } = planned.get(before)!;
-      if (verdict.action !== 'skip') continue;
-      const found = await identitiesAfter(engine, subject, seen, { status: 'avoided', verdict });
-      for (const [output, identity] of Object.entries(found))
+    for (const before of consumes)
+      for (const [output, identity] of Object.entries(this.#judged.get(before)!.identities))
         identities.set(`${before.instance.name}.${output}`, identity);
-    }
-    const subject: Subject = { workflow, instance, upstream: { ended, identities } };
-    const own = { ...asked, force: asked.force && (!asked.selection.named || node.named) };
-    const seen = await lookAround(engine, subject, own);
-    const verdict = verdictOf(engine, subject, seen, {
+    const subject: Subject = { workflow: this.#workflow, instance, upstream: { ended, identities } };
+    const own = { ...this.#asked, force: this.#asked.force && (!this.#asked.selection.named || node.named) };
+    const seen = await lookAround(this.#engine, subject, own);
+    const verdict = verdictOf(this.#engine, subject, seen, {
       ...own,
-      needed: needed.has(node),
+      needed: this.#needed.has(node),
       lease: seen.heldBy ? 'held' : 'free',
     });
-    planned.set(node, { node, subject, seen, verdict });
+    const isRead = node.followers.some((follower) => follower.consumes.includes(node));
+    this.#judged.set(node, {
+      verdict,
+      identities:
+        isRead && verdict.action === 'skip'
+          ? await identitiesAfter(this.#engine, subject, seen, { status: 'avoided', verdict })
+          : NOTHING,
+    });
+    const nearest =
+      verdict.action === 'skip' ? undefined : await nearestRecord(this.#engine, subject, seen, this.#past);
+    return this.#tell({ node, subject, seen, verdict, nearest });
   }
-  return [...planned.values()];
 }
 
-async function withNearest(engine: Engine, planned: readonly Planned[]): Promise<readonly Planned[]> {
-  const found: Planned[] = [];
-  for (const one of planned)
-    found.push(
-      one.verdict.action === 'skip' ? one : { ...one, nearest: await nearestRecord(engine, one.subject, one.seen) },
-    );
-  return found;
-}
+const NOTHING = {};
