@@ -47,6 +47,9 @@ steps:
 `;
 const TALK = 'echo "word $1"; echo "env $TOKEN" >&2; env; echo made > out\n';
 
+/** Stands for the key that the command before it told. */
+export const KEY_THERE = '(key)';
+
 /** Everything that tells of steps. `given` are the words that every one of them needs. */
 function everything(given: readonly string[] = []): Opened['commands'] {
   const all = ['well', 'script', 'text'];
@@ -67,6 +70,8 @@ function everything(given: readonly string[] = []): Opened['commands'] {
     ['key', ...given, '--json'],
     ['ls', '-v'],
     ['ls', '--json'],
+    ['show', KEY_THERE, '-v'],
+    ['show', KEY_THERE, '--json'],
     ['touch', ...given, '--dry-run'],
     ['invalidate', 'well', ...given, '--dry-run'],
     ['run', 'well', ...given, '--no-cache'],
