@@ -84,7 +84,7 @@ export function givenParams(args: Args): Readonly<Record<string, string>> {
   return Object.fromEntries(
     args.all('param').map((text) => {
       const equals = text.indexOf('=');
-      if (equals < 1) throw new UsageError(`--param ${text}: write NAME=VALUE`);
+      if (equals < 1) throw new UsageError('a --param is written NAME=VALUE');
       return [text.slice(0, equals), text.slice(equals + 1)];
     }),
   );

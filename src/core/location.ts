@@ -63,14 +63,16 @@ export function parseLocation(text: string): Location {
 function parseS3(text: string, rest: string): S3Location {
   const slash = rest.indexOf('/');
   const bucket = slash < 0 ? rest : rest.slice(0, slash);
-  if (!BUCKET.test(bucket)) throw bad(text, `"${bucket}" is no bucket name`, 'write s3://bucket/key');
+  if (!BUCKET.test(bucket))
+    throw bad(text, `"${bucket.replace(/^.*@/s, '***@')}" is no bucket name`, 'write s3://bucket/key');
   return { kind: 's3', bucket, key: slash < 0 ? '' : rest.slice(slash + 1) };
 }
 
 function parseVolume(text: string, rest: string): VolumeLocation {
   const slash = rest.indexOf('/');
   const volume = slash < 0 ? rest : rest.slice(0, slash);
-  if (!VOLUME.test(volume)) throw bad(text, `"${volume}" is no volume name`, 'write pvc://claim/path');
+  if (!VOLUME.test(volume))
+    throw bad(text, `"${volume.replace(/^.*@/s, '***@')}" is no volume name`, 'write pvc://claim/path');
   const path = slash < 0 ? '' : rest.slice(slash + 1);
   if (path.split('/').includes('..')) throw bad(text, 'a volume path cannot climb out with ".."');
   // On S3 `a//b` is a name like any other; a file system would make `a/b` of it, and one place would have two names.
@@ -78,8 +80,18 @@ function parseVolume(text: string, rest: string): VolumeLocation {
   return { kind: 'volume', volume, path };
 }
 
+/** As a message may repeat it: before "@" stands a password, behind "?" of a web address a signature, behind "#" a token. */
+function withoutSecrets(text: string): string {
+  const anonymous = text.replace(/(:\/*)[^/?#]*@/, '$1***@');
+  return /^\s*https?:/i.test(text) ? anonymous.replace(/([?#]).*$/s, '$1***') : anonymous;
+}
+
 function bad(text: string, why: string, hint?: string): ConfigError {
-  return new ConfigError('config/bad-location', `${JSON.stringify(text)}: ${why}`, hint === undefined ? {} : { hint });
+  return new ConfigError(
+    'config/bad-location',
+    `${JSON.stringify(withoutSecrets(text))}: ${why}`,
+    hint === undefined ? {} : { hint },
+  );
 }
 
 /** The one way a place is written in messages, keys and records. */

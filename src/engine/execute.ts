@@ -97,7 +97,7 @@ async function start(task: Task, argv: readonly string[], { env, logs, kill, onL
   const base = { argv: contained, folder: workflow.folder, env: { ...env, ...own }, timeoutMs, signal, kill };
   if (logs === undefined) return ended(await run({ ...base, output: 'inherit' }), contained, timeoutMs);
   const log = new Log(join(logs, task.run), `${fileName(instance.name)}.log`);
-  const masked = maskedLines(secretsOf(workflow), (line) => {
+  const masked = maskedLines([...secretsOf(workflow), ...accountsOf(env)], (line) => {
     log.write(line);
     onLine?.(instance.name, line);
   });
@@ -196,6 +196,15 @@ function secretsOf(workflow: Workflow): readonly string[] {
     secret && values[name] !== undefined ? [String(values[name])] : [],
   );
 }
+
+/** What a step is given of ours, and says when it says its whole environment. */
+function accountsOf(env: Executing['env']): readonly string[] {
+  const names = ['STEPASIDE_SECRET', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  return names.flatMap((name) => env[name] || []).filter((value) => value.length >= ACCOUNT_CHARS);
+}
+
+/** A shorter one is no secret: masked, it would make a log unreadable. */
+const ACCOUNT_CHARS = 6;
 
 /** An instance's name as a file's: items may hold slashes, and two names must not become one. */
 export function fileName(instance: string): string {

@@ -157,7 +157,7 @@ function badFormat(
   const code: IssueCode = /URL|store/.test(what) ? 'config/bad-location' : 'config/bad-name';
   const template = typeof got === 'string' && got.includes('{{');
   // An address may hold a password or a signature: then it is not repeated.
-  const shown = /@|\?/.test(String(got)) && String(got).includes('://') ? 'what stands here' : quote(String(got));
+  const shown = /[@?#]/.test(String(got)) && String(got).includes('://') ? 'what stands here' : quote(String(got));
   issues.error(code, path, `${shown} ${what}`, {
     hint: template ? 'placeholders cannot stand in names; forEach makes one instance per item' : hint,
   });

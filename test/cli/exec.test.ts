@@ -180,6 +180,20 @@ steps:
     expect(ran.stderr).toContain('***');
   });
 
+  it('hides accounts from the log of a step that tells its environment', async () => {
+    const cwd = folderWith({
+      'stepaside.yaml': 'name: w\nsteps:\n  - { name: a, run: env, outputs: [{ path: o, atomic: true }] }\n',
+    });
+    const env = {
+      STEPASIDE_SECRET: 'canary-one',
+      AWS_SECRET_ACCESS_KEY: 'canary-two',
+      AWS_SESSION_TOKEN: 'canary-three',
+    };
+    const { stderr } = await stepaside(['run', '-v'], { cwd, env });
+    expect(stderr).toContain('AWS_SESSION_TOKEN=***');
+    expect(stderr).not.toContain('canary');
+  });
+
   it('touch adopts what is complete and refuses what is not', async () => {
     const { cwd, say } = inFolder();
     expect((await say('touch')).code).toBe(3);

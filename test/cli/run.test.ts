@@ -631,6 +631,18 @@ describe('run with cache and places on S3', () => {
     expect(await w.outcomes([], more)).toMatchObject({ steps: { load: 'ran parts-changed, leftovers' } });
     witness.close();
   });
+
+  it('ends a step well whose log cannot be written, and says so', async () => {
+    const flow = workflow(
+      '  - { name: a, run: "echo a; echo a > out/a", outputs: [{ path: out/a, atomic: true }] }\n',
+      {
+        files: { '.stepaside/logs': 'no folder' },
+      },
+    );
+    const ran = await flow.run();
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining('its log is lost') });
+    expect((await flow.outcomes()).steps).toEqual({ a: 'avoided parts-match' });
+  });
 });
 
 async function keysIn(witness: Witness): Promise<string[]> {

@@ -50,6 +50,17 @@ describe('a location', () => {
     );
   });
 
+  it.each([
+    'http://me:hush@host/x',
+    'https://lake.example/x?X-Amz-Signature=hush',
+    'https://host/x#hush',
+    's3://me:hush@lake/x',
+    's3:/me:hush@lake/x',
+    'pvc://me:hush@claim/x',
+  ])('that is none is not repeated with its password or signature: %s', (text) => {
+    expect(() => parseLocation(text)).toThrow(/^(?!.*hush).*\*\*\*/s);
+  });
+
   it('knows what lies in what', () => {
     const is = (a: string, b: string) => contains(parseLocation(a), parseLocation(b));
     expect([

@@ -215,6 +215,10 @@ describe('masked lines', () => {
     expect(await masked(['s3cret'], 'a s3cret b\ns3', 'cret', '\nlast s3cret')).toEqual(['a *** b', '***', 'last ***']);
     expect(await masked(['ab', 'abc', ''], 'abc ab\n')).toEqual(['*** ***']);
     expect(await masked(['line one\nline two'], 'x line one\nline two y\n')).toEqual(['x ***', '*** y']);
+    const odd = 'pa"ss/w\\ord?';
+    const coded = [JSON.stringify(odd), encodeURIComponent(odd), Buffer.from(odd).toString('base64')];
+    const hidden = await masked([odd], `${coded.join('\n')}\n`);
+    expect(hidden.map((line) => /^"?\*\*\*.{0,4}$/.test(line))).toEqual([true, true, true]);
     const umlaut = Buffer.from('gehüim');
     expect(await masked(['gehüim'], umlaut.subarray(0, 4), umlaut.subarray(4), '\n')).toEqual(['***']);
   });

@@ -32,12 +32,21 @@ function plan(calls: readonly Call[]): readonly Injection[] {
   const begin = calls.findIndex(({ call, ours }) => ours && /^(mkdir|connect|pwrite64)$/.test(call));
   const relevant = calls
     .slice(begin)
-    .filter(({ call, ours, line }) => ours || !/^(statx|read|close|openat)$/.test(call) || /socket|pipe/.test(line));
+    .filter(({ call, ours, line }) => ours || !/^(statx|read|close|openat)$/.test(call) || /socket|pipe/.test(line))
+    // The command's threads wake each other so: several hundred times, and nobody else sees it.
+    .filter(({ line }) => !line.includes('<anon_inode:'));
+  const telling = new Set(
+    relevant
+      .filter(
+        ({ call, line }) => /^(link|rename|unlink|pwrite64|fsync)$/.test(call) || /^\d+ +writev?\(\d+<TCP/.test(line),
+      )
+      .map(({ call, n }) => `${call} ${n}`),
+  );
   const seen = new Set(relevant.map(({ call, n }) => `${call} ${n}`));
   for (const call of new Set(relevant.map((one) => one.call)))
     seen.add(`${call} ${Math.max(...calls.filter((one) => one.call === call).map(({ n }) => n)) + 1}`);
   return [...seen].map((text) => {
     const [call = '', n] = text.split(' ');
-    return { call, at: Number(n), what: 'signal=KILL' };
+    return { call, at: Number(n), what: 'signal=KILL', telling: telling.has(text) };
   });
 }

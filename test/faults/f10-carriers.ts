@@ -47,6 +47,9 @@ steps:
 `;
 const TALK = 'echo "word $1"; echo "env $TOKEN" >&2; env; echo made > out\n';
 
+/** Stands for the key that the command before it told. */
+export const KEY_THERE = '(key)';
+
 /** Everything that tells of steps. `given` are the words that every one of them needs. */
 function everything(given: readonly string[] = []): Opened['commands'] {
   const all = ['well', 'script', 'text'];
@@ -67,6 +70,8 @@ function everything(given: readonly string[] = []): Opened['commands'] {
     ['key', ...given, '--json'],
     ['ls', '-v'],
     ['ls', '--json'],
+    ['show', KEY_THERE, '-v'],
+    ['show', KEY_THERE, '--json'],
     ['touch', ...given, '--dry-run'],
     ['invalidate', 'well', ...given, '--dry-run'],
     ['run', 'well', ...given, '--no-cache'],
@@ -106,7 +111,7 @@ function everythingOnS3(given: readonly string[] = []): Opened['commands'] {
     ['key', ...given],
     ['ls', '--cache', asked, ...given],
     ['exec', ...given, '--when-missing', `${asked}y`, '--', 'true'],
-    ['exec', ...given, '--output', 'out2', '--no-inputs', '--json', '--', 'sh', '-c', 'env; echo x > out2'],
+    ['exec', ...given, '--output', 'out2', '--no-inputs', '--json', '--', 'sh', '-c', 'echo x > out2'],
     ['run', 'well', '--cache', asked, ...given],
   ];
 }
@@ -160,7 +165,7 @@ export const CARRIERS: readonly Carrier[] = [
   param('a variable that nobody declared', (canary) => ({
     files: { 'stepaside.yaml': S3_STEPS.replace('env; ', '') },
     env: { MY_TOKEN: canary },
-    commands: everythingOnS3().filter((words) => !words.includes('sh')),
+    commands: everythingOnS3(),
   })),
   {
     name: "a profile's account",
@@ -217,7 +222,7 @@ export const CARRIERS: readonly Carrier[] = [
         open: ({ canary, server }) => ({
           files: { 'stepaside.yaml': S3_STEPS.replace('env; ', '') },
           env: { AWS_ENDPOINT_URL_S3: address(canary, server), STEPASIDE_ENDPOINT_URL: address(canary, server) },
-          commands: everythingOnS3().filter((words) => !words.includes('sh')),
+          commands: everythingOnS3(),
         }),
       },
       {
@@ -238,7 +243,11 @@ export const CARRIERS: readonly Carrier[] = [
     ] satisfies Carrier[];
   }),
   ...(
-    ['http://someone:CANARY@host/x', 'https://lake.s3.amazonaws.com/x?X-Amz-Signature=CANARY&X-Amz-Date=1'] as const
+    [
+      'http://someone:CANARY@host/x',
+      's3://someone:CANARY@bucket/x',
+      'https://lake.s3.amazonaws.com/x?X-Amz-Signature=CANARY&X-Amz-Date=1',
+    ] as const
   ).map(
     (template, at): Carrier => ({
       name: `a location that is none (${at})`,

@@ -112,7 +112,10 @@ async function planned({ points, random, onlyFolders, calls, plan }: Sweep, tool
     for (let scene = queue.shift(); scene; scene = queue.shift()) {
       const at = scene;
       const injections = plan(await callsOf(at, calls, tools));
-      pools.push(shuffled(injections, random).map((injection) => ({ scene: at, injection })));
+      const first = shuffled(injections, random).sort(
+        (a, b) => Number(b.telling ?? false) - Number(a.telling ?? false),
+      );
+      pools.push(first.map((injection) => ({ scene: at, injection })));
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));

@@ -26,6 +26,8 @@ export interface Injection {
   readonly call: string;
   readonly what: string;
   readonly at: number;
+  /** Something changes by that call: a form too short for all calls begins with those. */
+  readonly telling?: boolean;
 }
 
 export interface Ran {

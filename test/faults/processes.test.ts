@@ -3,8 +3,9 @@ import { seedOfRun } from '../conformance/random.js';
 import { rigServer } from '../rig/rig-server.js';
 import { campaign as f1 } from './f1.js';
 import { campaign as f6 } from './f6.js';
+import { campaign as f10 } from './f10.js';
 
-/** The short forms; `npm run faults -- F1 F6` runs the long ones. */
+/** The short forms; `npm run faults -- F1 F6 F10` runs the long ones. */
 const seed = seedOfRun();
 
 test(`F1: killed at a system call, nothing is wrong and nothing lost (STEPASIDE_SEED=${seed})`, {
@@ -23,4 +24,10 @@ test(`F6: a system call fails, and the command says so, and nothing is wrong (ST
   expect(tally.examples).toEqual([]);
   expect(tally).toMatchObject({ wrong: 0, lost: 0 });
   expect(tally.injected).toBeGreaterThan(7);
+});
+
+test(`F10: no secret is repeated, however it came in (STEPASIDE_SEED=${seed})`, { timeout: 240_000 }, async () => {
+  const tally = await f10({ points: 45, seed, server: rigServer() });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ injected: 45, wrong: 0 });
 });
