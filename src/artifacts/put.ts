@@ -39,6 +39,7 @@ export interface Artifact {
 /** A file. Reading takes place once, and only what the store lacks is written. */
 export function putFileArtifact(blobs: Blobs, path: string, options: PutOptions = {}): Promise<Artifact> {
   return put(blobs, options, async (context) => {
+    context.tally.totalBytes = statSync(path).size;
     const { content, mode } = await putFile(context, path, true);
     return { kind: 'file', mode, content };
   });

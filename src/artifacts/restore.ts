@@ -44,6 +44,7 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
     throw new IntegrityError('integrity/list', `${digest} holds ${root.links} symbolic links`, {
       hint: 'they are restored only with links: keep (--links)',
     });
+  tally.totalBytes = bytesOf(root);
   const done = (how: Restored['how']): Restored => ({ root, how, tally });
   const there = await compare(blobs, root, target, options);
   if (there.is === 'same') return done('kept');

@@ -5,6 +5,8 @@ export interface Tally {
   bytes: number;
   /** What really went into the store (put) or came out of it (restore). */
   storedBytes: number;
+  /** How many bytes it will be, as soon as that is known. */
+  totalBytes?: number;
 }
 
 export const newTally = (): Tally => ({ files: 0, bytes: 0, storedBytes: 0 });
