@@ -1,8 +1,8 @@
-import type { Store } from '../store/store.js';
+import type { ReadStore } from '../store/store.js';
 
 /** An object's bytes, or undefined if it is absent or has more than `most`: nobody's size is believed before it is read. */
 export async function readBytes(
-  store: Store,
+  store: ReadStore,
   key: string,
   most: number,
   range: { readonly offset?: number; readonly length?: number; readonly signal?: AbortSignal } = {},

@@ -121,7 +121,7 @@ async function stampsOf({ hash }: PutContext, folder: string, marker: string | u
   return stamps.digest();
 }
 
-function streamed(
+export function streamed(
   pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): ByteSource {

@@ -2,13 +2,15 @@ import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/artifact.js';
 import type { Entry } from '../artifacts/entry.js';
-import { putFileArtifact, putStream, putTree } from '../artifacts/put.js';
+import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
+import { putObject, putObjects } from '../artifacts/put-objects.js';
 import { restore } from '../artifacts/restore.js';
 import { bytesOf, type Root } from '../artifacts/root.js';
 import { newTally } from '../artifacts/tally.js';
 import { usageOf } from '../artifacts/usage.js';
 import { formatAge } from '../core/freshness.js';
 import { compileGlob } from '../core/glob.js';
+import { isTree, parseLocation } from '../core/location.js';
 import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { UsageError } from './command.js';
@@ -31,21 +33,13 @@ export const artifact = onArtifacts(async (at) => {
 });
 
 async function put(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
-  const { args, terminal, blobs } = at;
+  const { args, terminal } = at;
   if (words.length === 0) throw new UsageError('put what?', 'artifact put PATH..., or - for what comes on stdin');
   await at.prepare();
   const stored: object[] = [];
   for (const word of words) {
     const { digest, root, tally } = await watched(at, 'put', (options) => {
-      if (word === '-') return putStream(blobs, process.stdin, options);
-      const path = resolve(terminal.cwd, word);
-      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
-        return putFileArtifact(blobs, path, options);
-      return putTree(blobs, path, {
-        ...options,
-        marker: args.one('marker'),
-        links: args.on('links') ? 'keep' : 'refuse',
-      });
+      return putWord(at, word, options);
     });
     stored.push({ path: word, digest, ...factsOf(root), storedBytes: tally.storedBytes });
     if (!args.on('json')) terminal.data(`${digest}  ${printable(word)}`);
@@ -58,6 +52,22 @@ async function put(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
   }
   if (args.on('json')) terminal.json('artifact put', { exitCode: EXIT.good, artifacts: stored });
   return EXIT.good;
+}
+
+/** A path here, a location anywhere, or stdin. */
+async function putWord({ args, terminal, blobs, places }: AtArtifacts, word: string, options: PutOptions) {
+  if (word === '-') return putStream(blobs, process.stdin, options);
+  const location = parseLocation(word);
+  const [marker, links] = [args.one('marker'), args.on('links') ? ('keep' as const) : ('refuse' as const)];
+  if (location.kind === 's3') {
+    const { store, key } = places.at(location);
+    return isTree(location)
+      ? putObjects(blobs, store, key, { ...options, marker })
+      : putObject(blobs, store, key, options);
+  }
+  const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : word);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, options);
+  return putTree(blobs, path, { ...options, marker, links });
 }
 
 async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]): Promise<Exit> {
