@@ -2,7 +2,7 @@ import type { Digest } from '../core/brand.js';
 import { IntegrityError } from '../core/error.js';
 import type { Blake3 } from '../hash.js';
 import type { Store } from '../store/store.js';
-import { BlobIndex, readIndex, type Spot } from './blob-index.js';
+import { BlobIndex, type IndexedPack, readIndex, type Spot } from './blob-index.js';
 import { readBytes } from './bytes.js';
 import { Flight } from './flight.js';
 import {
@@ -70,7 +70,7 @@ export class Blobs {
       await flight.add(async () => {
         const bytes = await readBytes(this.store, indexKey(digest), MAX_INDEX);
         if (bytes === undefined || this.hash.digest(bytes) !== digest) return;
-        for (const { pack, blobs } of readIndex(bytes)) {
+        for (const { pack, blobs } of packsIn(bytes)) {
           if (packs.get(pack) !== packBytes(blobs)) continue;
           for (const blob of blobs) if (!bad.has(`${blob.digest}.${pack}`)) index.add(pack, blob);
         }
@@ -223,6 +223,16 @@ function rangesOf(placed: readonly Placed[]): readonly Range[] {
     }
   }
   return ranges;
+}
+
+/** What is no index names no blobs: what it would have named is missed, and written anew. */
+function packsIn(bytes: Buffer): readonly IndexedPack[] {
+  try {
+    return [...readIndex(bytes)];
+  } catch (error) {
+    if (error instanceof IntegrityError) return [];
+    throw error;
+  }
 }
 
 /** The names right below a prefix, with their sizes. */

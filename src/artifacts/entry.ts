@@ -33,6 +33,8 @@ export function readEntry(row: Row): Entry {
   if (typeof written !== 'string') throw badList('a path is none');
   const path = kind === 'd' && written.endsWith('/') ? written.slice(0, -1) : written;
   const why = pathFault(path);
+  // biome-ignore format: the broken form is compiled out of the package; the campaign on hostile lists must catch it
+  if (__SABOTAGE__ !== 'unchecked-paths')
   if (why !== undefined) throw badList(`${JSON.stringify(path.slice(0, 300))}: ${why}`);
   switch (kind) {
     case 'f':
@@ -42,7 +44,7 @@ export function readEntry(row: Row): Entry {
       return { kind: 'folder', path };
     case 'l': {
       if (row.length !== 3 || typeof third !== 'string') break;
-      const fault = targetFault(path, third);
+      const fault = __SABOTAGE__ === 'unchecked-links' ? undefined : targetFault(path, third);
       if (fault !== undefined)
         throw badList(`${JSON.stringify(path)} -> ${JSON.stringify(third.slice(0, 300))}: ${fault}`);
       return { kind: 'link', path, target: third };
@@ -53,6 +55,7 @@ export function readEntry(row: Row): Entry {
 
 /** Permissions, and nothing above them: no setuid, setgid or sticky bit. */
 export function readMode(mode: unknown): number {
+  if (__SABOTAGE__ === 'unchecked-modes') return mode as number;
   if (typeof mode !== 'number' || !Number.isInteger(mode) || mode < 0 || mode > 0o777) throw badList('a mode is none');
   return mode;
 }
