@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
+import type { Blobs } from './artifacts/blobs.js';
 import type { Config, StoreSetting } from './core/config.js';
 import { ConfigError, StoreError } from './core/error.js';
 import { formatLocation, type Location, parseLocation } from './core/location.js';
@@ -197,6 +198,35 @@ export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surr
     ...(epochFile !== undefined && { changed: () => nextEpoch(epochFile) }),
   };
   return { cache, cacheFolder, epochFile, remote: store.traits.kind === 's3' };
+}
+
+export interface OpenArtifacts {
+  readonly blobs: Blobs;
+  readonly uri: string;
+  readonly places: OpenPlaces;
+  /** Before the first write, and never by a look. */
+  prepare(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The artifacts of a cache, without an engine. */
+export async function openArtifacts(uri: string, surroundings: Surroundings): Promise<OpenArtifacts> {
+  // Whoever only looks or runs needs none of it.
+  const { Blobs } = await import('./artifacts/blobs.js');
+  const places = openPlaces(surroundings);
+  try {
+    const { cache, cacheFolder } = openCache(uri, places, surroundings);
+    return {
+      blobs: await Blobs.open(cache.store, cache.hash),
+      uri: cache.uri,
+      places,
+      prepare: async () => (cacheFolder === undefined ? undefined : ownIgnore(cacheFolder)),
+      close: () => places.close(),
+    };
+  } catch (error) {
+    await places.close();
+    throw error;
+  }
 }
 
 /**

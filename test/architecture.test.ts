@@ -8,7 +8,7 @@ const sources = readdirSync(src, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
   .sort();
 
-/** Who may import whom. The direction is cli -> preset -> engine -> look -> store -> core; only preset knows the drivers. */
+/** Who may import whom. The direction is cli -> preset -> engine -> artifacts, look -> store -> core; only preset knows the drivers. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   core: ['core'],
   hash: ['core'],
@@ -16,11 +16,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   store: ['core', 'store'],
   drivers: ['core', 'store', 'drivers'],
   look: ['core', 'hash', 'store', 'look'],
-  engine: ['core', 'hash', 'store', 'look', 'engine'],
-  preset: ['core', 'hash', 'store', 'drivers', 'look', 'engine'],
+  artifacts: ['core', 'hash', 'store', 'artifacts'],
+  engine: ['core', 'hash', 'store', 'artifacts', 'look', 'engine'],
+  preset: ['core', 'hash', 'store', 'drivers', 'artifacts', 'look', 'engine'],
   heart: ['store', 'engine', 'preset'],
   quick: ['core', 'hash', 'quick'],
-  cli: ['core', 'hash', 'spec', 'store', 'look', 'engine', 'quick', 'preset', 'cli'],
+  cli: ['core', 'hash', 'spec', 'store', 'artifacts', 'look', 'engine', 'quick', 'preset', 'cli'],
   start: ['core', 'quick', 'cli'],
   library: ['core', 'spec', 'engine', 'preset'],
   index: ['core', 'hash', 'library', 'spec', 'store', 'look', 'engine', 'preset'],

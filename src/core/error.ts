@@ -14,7 +14,13 @@ export type StoreCode =
   | 'store/clock-skew'
   | 'store/no-credentials'
   | 'store/closed';
-export type IntegrityCode = 'integrity/digest' | 'integrity/size' | 'integrity/encoding';
+export type IntegrityCode =
+  | 'integrity/digest'
+  | 'integrity/size'
+  | 'integrity/encoding'
+  | 'integrity/missing' // what a list names is not in the store
+  | 'integrity/list' // a list that says what none may say, or is none
+  | 'integrity/changed'; // it was changed while it was read
 export type StepCode = 'step/failed' | 'step/refused' | 'step/interrupted';
 export type Code = ConfigCode | StoreCode | IntegrityCode | StepCode;
 

@@ -1,0 +1,148 @@
+import type { Digest } from '../core/brand.js';
+import { DIGEST_BYTES, digestAt, digestBytes } from './digest-bytes.js';
+import { PACK } from './layout.js';
+import type { PackedBlob } from './pack.js';
+import { badList } from './refuse.js';
+
+export interface Spot {
+  readonly pack: Digest;
+  readonly at: number;
+  readonly size: number;
+}
+
+/** digest (32), pack (4), offset (4), size (4) */
+const ROW = DIGEST_BYTES + 12;
+const BLOCK = 65_536;
+
+/** Which blob lies where in which pack. Rows of bytes and a table of numbers: a million blobs take some 55 MB. */
+export class BlobIndex {
+  readonly #blocks: Buffer[] = [];
+  readonly #packs: Digest[] = [];
+  readonly #packNumbers = new Map<Digest, number>();
+  #slots = new Uint32Array(1024);
+  #count = 0;
+
+  get size(): number {
+    return this.#count;
+  }
+
+  /** The first to name a blob wins: one copy is as good as another. */
+  add(pack: Digest, { digest, at, size }: PackedBlob): void {
+    if (this.#count * 4 >= this.#slots.length * 3) this.#grow();
+    const bytes = digestBytes(digest);
+    const slot = this.#slotOf(bytes);
+    if (this.#slots[slot] !== 0) return;
+    if (this.#count % BLOCK === 0) this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK * ROW));
+    const [block, row] = this.#rowAt(this.#count);
+    bytes.copy(block, row);
+    block.writeUInt32LE(this.#numberOf(pack), row + DIGEST_BYTES);
+    block.writeUInt32LE(at, row + DIGEST_BYTES + 4);
+    block.writeUInt32LE(size, row + DIGEST_BYTES + 8);
+    this.#count += 1;
+    this.#slots[slot] = this.#count;
+  }
+
+  find(digest: Digest): Spot | undefined {
+    const found = this.#slots[this.#slotOf(digestBytes(digest))]!;
+    return found === 0 ? undefined : this.#spot(found - 1);
+  }
+
+  has(digest: Digest): boolean {
+    return this.#slots[this.#slotOf(digestBytes(digest))] !== 0;
+  }
+
+  *[Symbol.iterator](): Generator<readonly [Digest, Spot]> {
+    for (let i = 0; i < this.#count; i++) {
+      const [block, row] = this.#rowAt(i);
+      yield [digestAt(block, row), this.#spot(i)];
+    }
+  }
+
+  #spot(i: number): Spot {
+    const [block, row] = this.#rowAt(i);
+    return {
+      pack: this.#packs[block.readUInt32LE(row + DIGEST_BYTES)]!,
+      at: block.readUInt32LE(row + DIGEST_BYTES + 4),
+      size: block.readUInt32LE(row + DIGEST_BYTES + 8),
+    };
+  }
+
+  #rowAt(i: number): readonly [Buffer, number] {
+    return [this.#blocks[Math.floor(i / BLOCK)]!, (i % BLOCK) * ROW];
+  }
+
+  #numberOf(pack: Digest): number {
+    let number = this.#packNumbers.get(pack);
+    if (number === undefined) {
+      number = this.#packs.push(pack) - 1;
+      this.#packNumbers.set(pack, number);
+    }
+    return number;
+  }
+
+  /** Digests are as good as chance, so their first bytes are the place to begin. */
+  #slotOf(bytes: Buffer): number {
+    const mask = this.#slots.length - 1;
+    for (let slot = bytes.readUInt32LE(0) & mask; ; slot = (slot + 1) & mask) {
+      const found = this.#slots[slot]!;
+      if (found === 0) return slot;
+      const [block, row] = this.#rowAt(found - 1);
+      if (bytes.compare(block, row, row + DIGEST_BYTES) === 0) return slot;
+    }
+  }
+
+  #grow(): void {
+    this.#slots = new Uint32Array(this.#slots.length * 2);
+    for (let i = 0; i < this.#count; i++) {
+      const [block, row] = this.#rowAt(i);
+      this.#slots[this.#slotOf(block.subarray(row, row + DIGEST_BYTES))] = i + 1;
+    }
+  }
+}
+
+/**
+ * An index object: a line that names the format; then for each pack its digest (32 bytes), the number of its blobs (4),
+ * and for each of them digest (32) and size (4), in the order in which they lie there. It is named by its own digest.
+ */
+const MAGIC = Buffer.from('stepaside/index/1\n');
+const HEAD = DIGEST_BYTES + 4;
+
+export interface IndexedPack {
+  readonly pack: Digest;
+  readonly blobs: readonly PackedBlob[];
+}
+
+export function writeIndex(packs: readonly IndexedPack[]): Buffer {
+  const rows = packs.reduce((sum, { blobs }) => sum + blobs.length + 1, 0);
+  const bytes = Buffer.alloc(MAGIC.byteLength + rows * HEAD);
+  let at = MAGIC.copy(bytes);
+  for (const { pack, blobs } of packs) {
+    at += digestBytes(pack).copy(bytes, at);
+    at = bytes.writeUInt32BE(blobs.length, at);
+    for (const { digest, size } of blobs) {
+      at += digestBytes(digest).copy(bytes, at);
+      at = bytes.writeUInt32BE(size, at);
+    }
+  }
+  return bytes;
+}
+
+export function* readIndex(bytes: Buffer): Generator<IndexedPack> {
+  if (!bytes.subarray(0, MAGIC.byteLength).equals(MAGIC)) throw badList('it is no index');
+  for (let at = MAGIC.byteLength; at < bytes.byteLength; ) {
+    if (at + HEAD > bytes.byteLength) throw badList('an index is cut short');
+    const pack = digestAt(bytes, at);
+    const count = bytes.readUInt32BE(at + DIGEST_BYTES);
+    at += HEAD;
+    if (at + count * HEAD > bytes.byteLength) throw badList('an index is cut short');
+    const blobs: PackedBlob[] = [];
+    let offset = 0;
+    for (let i = 0; i < count; i++, at += HEAD) {
+      const size = bytes.readUInt32BE(at + DIGEST_BYTES);
+      blobs.push({ digest: digestAt(bytes, at), at: offset, size });
+      offset += size;
+    }
+    if (offset > PACK) throw badList('a pack is no larger than a pack');
+    yield { pack, blobs };
+  }
+}

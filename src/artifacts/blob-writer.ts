@@ -1,0 +1,159 @@
+import type { Digest } from '../core/brand.js';
+import { type IndexedPack, writeIndex } from './blob-index.js';
+import type { Blobs } from './blobs.js';
+import { Flight } from './flight.js';
+import { CHUNK, chunkKey, indexKey, PACK, PACKED, packKey } from './layout.js';
+import { PackBuffer, type PackedBlob } from './pack.js';
+import type { Tally } from './tally.js';
+
+/** Chunks in memory at once: with two packs some 64 MiB, however much is put. */
+const BUFFERS = 4;
+/** An index is written after so many packs, so that a put that is killed is not begun anew. */
+const PACKS_AN_INDEX = 32;
+
+/**
+ * Writes what is missing. A small blob is read straight into a pack (`room`, then `keep` it or not), a large one into a
+ * buffer of its own. Nothing may name a blob before `finish` has ended: until then it may not be durable.
+ */
+export class BlobWriter {
+  readonly #blobs: Blobs;
+  readonly #tally: Tally;
+  readonly #writes: Flight;
+  readonly #seen = new Set<Digest>();
+  readonly #buffers: Buffer[] = [];
+  readonly #waiting: ((buffer: Buffer) => void)[] = [];
+  #made = 0;
+  #pack = new PackBuffer(PACK);
+  #other: Promise<PackBuffer> | undefined;
+  #rows: PackedBlob[] = [];
+  #written: IndexedPack[] = [];
+
+  constructor(blobs: Blobs, tally: Tally) {
+    this.#blobs = blobs;
+    this.#tally = tally;
+    this.#writes = new Flight(BUFFERS + 1);
+  }
+
+  /** Where a blob of up to `PACKED` bytes can be read to; undefined: `turn` first. */
+  room(size: number): Buffer | undefined {
+    return this.#pack.room(size);
+  }
+
+  /** The blob that was read to `room`. One that is there already leaves its room to the next. */
+  keep(digest: Digest, size: number): void {
+    if (this.#blobs.index.has(digest) || this.#seen.has(digest)) return;
+    this.#seen.add(digest);
+    this.#rows.push(this.#pack.keep(digest, size));
+    this.#tally.storedBytes += size;
+  }
+
+  /** Begins to write the pack, and goes on with the other buffer. */
+  async turn(): Promise<void> {
+    this.#writes.check();
+    if (this.#pack.isEmpty) return;
+    const [pack, rows] = [this.#pack, this.#rows];
+    const bytes = pack.finish();
+    const digest = this.#blobs.hash.digest(bytes);
+    let free: (pack: PackBuffer) => void = () => {};
+    const next = this.#other ?? Promise.resolve(new PackBuffer(PACK));
+    this.#other = new Promise((done) => {
+      free = done;
+    });
+    await this.#writes.add(async () => {
+      try {
+        await this.#blobs.store.write(packKey(digest), bytes);
+        this.#written.push({ pack: digest, blobs: rows });
+      } finally {
+        pack.clear();
+        free(pack);
+      }
+    });
+    this.#pack = await next;
+    this.#rows = [];
+    if (this.#written.length >= PACKS_AN_INDEX) await this.#index();
+  }
+
+  /** A small blob that is in memory already: a page, a value, the end of a file. */
+  async put(bytes: Uint8Array): Promise<Digest> {
+    if (bytes.byteLength > PACKED) {
+      const buffer = await this.buffer();
+      buffer.set(bytes);
+      return this.putChunk(buffer, bytes.byteLength);
+    }
+    const digest = this.#blobs.hash.digest(bytes);
+    if (this.#blobs.index.has(digest) || this.#seen.has(digest)) return digest;
+    if (this.room(bytes.byteLength) === undefined) await this.turn();
+    this.room(bytes.byteLength)!.set(bytes);
+    this.keep(digest, bytes.byteLength);
+    return digest;
+  }
+
+  /** A buffer for a chunk, to be given to `putChunk`. Waits for one where all are in use. */
+  async buffer(): Promise<Buffer> {
+    this.#writes.check();
+    const free = this.#buffers.pop();
+    if (free !== undefined) return free;
+    if (this.#made < BUFFERS) {
+      this.#made += 1;
+      return Buffer.allocUnsafeSlow(CHUNK);
+    }
+    return new Promise((done) => this.#waiting.push(done));
+  }
+
+  giveBack(buffer: Buffer): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting(buffer);
+    else this.#buffers.push(buffer);
+  }
+
+  /** Takes the buffer over; the write itself goes on behind. */
+  async putChunk(buffer: Buffer, size: number): Promise<Digest> {
+    const bytes = buffer.subarray(0, size);
+    if (size <= PACKED) {
+      try {
+        return await this.put(bytes);
+      } finally {
+        this.giveBack(buffer);
+      }
+    }
+    const digest = this.#blobs.hash.digest(bytes);
+    if (this.#seen.has(digest)) {
+      this.giveBack(buffer);
+      return digest;
+    }
+    this.#seen.add(digest);
+    await this.#writes.add(async () => {
+      try {
+        const key = chunkKey(digest);
+        // Not its bytes: whether they are still the right ones is asked by `verify`, and by every restore.
+        if ((await this.#blobs.store.head(key))?.size === size) return;
+        await this.#blobs.store.write(key, bytes);
+        this.#tally.storedBytes += size;
+      } finally {
+        this.giveBack(buffer);
+      }
+    });
+    return digest;
+  }
+
+  /** All that was put is durable and can be found. */
+  async finish(): Promise<void> {
+    await this.turn();
+    await this.#writes.done();
+    await this.#index();
+  }
+
+  /** After a failure: until the writes under way have ended, their buffers are in use. */
+  async abandon(): Promise<void> {
+    await this.#writes.ended();
+  }
+
+  async #index(): Promise<void> {
+    const packs = this.#written;
+    if (packs.length === 0) return;
+    this.#written = [];
+    const bytes = writeIndex(packs);
+    await this.#blobs.store.write(indexKey(this.#blobs.hash.digest(bytes)), bytes);
+    for (const { pack, blobs } of packs) for (const blob of blobs) this.#blobs.index.add(pack, blob);
+  }
+}

@@ -1,0 +1,64 @@
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { compareUtf8 } from '../core/utf8.js';
+import type { Blake3 } from '../hash.js';
+import { entriesOf } from './artifact.js';
+import type { Blobs } from './blobs.js';
+import { type Entry, orderOf } from './entry.js';
+import type { Root } from './root.js';
+import { walkFolder } from './walk-folder.js';
+
+/** `same`: all of it. `short`: these are missing, and all that is there belongs to it. `other`: anything else. */
+export type Comparison =
+  | { readonly is: 'same' | 'other' }
+  | { readonly is: 'short'; readonly missing: ReadonlySet<string> };
+
+/** What lies in a folder against an artifact, by content. Both come in one order, so neither is held. */
+export async function compareTree(blobs: Blobs, root: Root, folder: string): Promise<Comparison> {
+  const missing = new Set<string>();
+  const walk = walkFolder(folder);
+  let at = walk.next();
+  for await (const entries of entriesOf(blobs, root)) {
+    for (const entry of entries) {
+      const order = at.done ? 1 : compareUtf8(orderOf(at.value as Entry), orderOf(entry));
+      if (order < 0) return { is: 'other' };
+      if (order > 0) missing.add(entry.path);
+      else {
+        if (at.value!.kind !== entry.kind || !(await isRight(blobs.hash, `${folder}/${entry.path}`, entry)))
+          return { is: 'other' };
+        at = walk.next();
+      }
+    }
+  }
+  if (!at.done) return { is: 'other' };
+  return missing.size === 0 ? { is: 'same' } : { is: 'short', missing };
+}
+
+const read = promisify(fs.read);
+
+/** The same kind, bytes and, for whom it matters, right to execute. */
+export async function isRight(hash: Blake3, path: string, entry: Entry): Promise<boolean> {
+  if (entry.kind === 'folder') return true;
+  if (entry.kind === 'link') return fs.readlinkSync(path) === entry.target;
+  let fd: number;
+  try {
+    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
+  } catch {
+    return false; // what cannot be read is not known to be right
+  }
+  try {
+    const stats = fs.fstatSync(fd);
+    if (!stats.isFile() || stats.size !== entry.content.size || (stats.mode & 0o100) !== (entry.mode & 0o100))
+      return false;
+    const stream = hash.stream();
+    const buffer = Buffer.allocUnsafe(Math.min(2 ** 20, Math.max(1, stats.size)));
+    for (let at = 0; ; ) {
+      const { bytesRead } = await read(fd, buffer, 0, buffer.byteLength, at);
+      if (bytesRead === 0) return stream.digest() === entry.content.digest;
+      stream.update(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}

@@ -1,0 +1,48 @@
+import { listArtifacts, readArtifact } from './artifact.js';
+import type { Blobs } from './blobs.js';
+import { ARTIFACTS, CHUNKS, INDEXES, PACKS, QUARANTINE } from './layout.js';
+import { bytesOf } from './root.js';
+
+interface Sum {
+  count: number;
+  bytes: number;
+}
+
+export interface Usage {
+  readonly artifacts: number;
+  /** Each artifact for itself: what they share counts for each. */
+  readonly artifactBytes: number;
+  readonly chunks: Sum;
+  readonly packs: Sum;
+  /** Blobs in packs. */
+  readonly packed: number;
+  readonly lists: Sum;
+  readonly quarantine: Sum;
+}
+
+/** What the store holds, and what it would hold if nothing were shared. */
+export async function usageOf(blobs: Blobs): Promise<Usage> {
+  let [artifacts, artifactBytes] = [0, 0];
+  for await (const { digest } of listArtifacts(blobs)) {
+    artifacts += 1;
+    artifactBytes += bytesOf(await readArtifact(blobs, digest));
+  }
+  const sum = async (...prefixes: readonly string[]): Promise<Sum> => {
+    const total = { count: 0, bytes: 0 };
+    for (const prefix of prefixes)
+      for await (const { size } of blobs.store.list(prefix)) {
+        total.count += 1;
+        total.bytes += size;
+      }
+    return total;
+  };
+  return {
+    artifacts,
+    artifactBytes,
+    chunks: await sum(CHUNKS),
+    packs: await sum(PACKS),
+    packed: blobs.index.size,
+    lists: await sum(ARTIFACTS, INDEXES),
+    quarantine: await sum(QUARANTINE),
+  };
+}

@@ -1,0 +1,192 @@
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/artifact.js';
+import type { Entry } from '../artifacts/entry.js';
+import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
+import { putObject, putObjects } from '../artifacts/put-objects.js';
+import { restore } from '../artifacts/restore.js';
+import { bytesOf, type Root } from '../artifacts/root.js';
+import { newTally } from '../artifacts/tally.js';
+import { usageOf } from '../artifacts/usage.js';
+import { formatAge } from '../core/freshness.js';
+import { compileGlob } from '../core/glob.js';
+import { isTree, parseLocation } from '../core/location.js';
+import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
+import { bytesText } from './bytes-text.js';
+import { UsageError } from './command.js';
+import { EXIT, type Exit } from './exit.js';
+import { progress } from './progress.js';
+import { printable } from './terminal.js';
+
+const VERBS: Readonly<Record<string, (at: AtArtifacts, words: readonly string[]) => Promise<Exit>>> = {
+  put,
+  get,
+  ls,
+  du,
+};
+
+export const artifact = onArtifacts(async (at) => {
+  const [verb = '', ...words] = at.args.words;
+  const act = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (!act) throw new UsageError(verb === '' ? 'artifact what?' : `artifact cannot ${verb}`, 'put, get, ls or du');
+  return act(at, words);
+});
+
+async function put(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
+  const { args, terminal } = at;
+  if (words.length === 0) throw new UsageError('put what?', 'artifact put PATH..., or - for what comes on stdin');
+  await at.prepare();
+  const stored: object[] = [];
+  for (const word of words) {
+    const { digest, root, tally } = await watched(at, 'put', (options) => {
+      return putWord(at, word, options);
+    });
+    stored.push({ path: word, digest, ...factsOf(root), storedBytes: tally.storedBytes });
+    if (!args.on('json')) terminal.data(`${digest}  ${printable(word)}`);
+    const there = Math.max(0, tally.bytes - tally.storedBytes);
+    terminal.note(
+      terminal.paint.dim(
+        `${bytesText(tally.bytes)} in ${tally.files} files; ${bytesText(tally.storedBytes)} stored, ${bytesText(there)} were there`,
+      ),
+    );
+  }
+  if (args.on('json')) terminal.json('artifact put', { exitCode: EXIT.good, artifacts: stored });
+  return EXIT.good;
+}
+
+/** A path here, a location anywhere, or stdin. */
+async function putWord({ args, terminal, blobs, places }: AtArtifacts, word: string, options: PutOptions) {
+  if (word === '-') return putStream(blobs, process.stdin, options);
+  const location = parseLocation(word);
+  const [marker, links] = [args.one('marker'), args.on('links') ? ('keep' as const) : ('refuse' as const)];
+  if (location.kind === 's3') {
+    const { store, key } = places.at(location);
+    return isTree(location)
+      ? putObjects(blobs, store, key, { ...options, marker })
+      : putObject(blobs, store, key, options);
+  }
+  const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : word);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, options);
+  return putTree(blobs, path, { ...options, marker, links });
+}
+
+async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]): Promise<Exit> {
+  const { args, terminal, blobs } = at;
+  if (text === undefined || target === undefined || more.length > 0)
+    throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or - for stdout');
+  const digest = await findArtifact(blobs, text);
+  if (target === '-') return print(at, digest);
+  const patterns = args.all('only').map(compileGlob);
+  const { how, root, tally } = await watched(at, 'get', (options) =>
+    restore(blobs, digest, resolve(terminal.cwd, target), {
+      ...options,
+      links: args.on('links') ? 'keep' : 'refuse',
+      ...(patterns.length > 0 && { only: (path: string) => patterns.some((pattern) => pattern.matches(path)) }),
+    }),
+  );
+  if (args.on('json'))
+    terminal.json('artifact get', {
+      exitCode: EXIT.good,
+      digest,
+      target,
+      how,
+      ...factsOf(root),
+      writtenBytes: tally.bytes,
+    });
+  else terminal.data(`${how.padEnd(8)}  ${printable(target)}  ${bytesText(bytesOf(root))}`);
+  return EXIT.good;
+}
+
+/** A file to stdout, each chunk verified before it is printed. */
+async function print(
+  { blobs, terminal, signal }: AtArtifacts,
+  digest: Parameters<typeof readArtifact>[1],
+): Promise<Exit> {
+  const root = await readArtifact(blobs, digest);
+  if (root.kind !== 'file') throw new UsageError('a tree cannot go to stdout', 'name a folder');
+  for await (const chunks of chunksOf(blobs, root.content))
+    for (const chunk of chunks) {
+      signal.throwIfAborted();
+      process.stdout.write(await blobs.read(chunk.digest));
+      await terminal.drained();
+    }
+  return EXIT.good;
+}
+
+async function ls({ args, terminal, blobs }: AtArtifacts, words: readonly string[]): Promise<Exit> {
+  if (words.length > 0) return lsEntries({ args, terminal, blobs }, words);
+  const list = args.on('json') ? terminal.jsonList('artifact ls', 'artifacts') : undefined;
+  let count = 0;
+  for await (const { digest, putAt } of listArtifacts(blobs)) {
+    count += 1;
+    const root = await readArtifact(blobs, digest);
+    if (list) list.item({ digest, putAt, ...factsOf(root) });
+    else
+      terminal.data(
+        `${digest.slice(0, 19)}  ${root.kind}  ${bytesText(bytesOf(root)).padStart(10)}  ${String(root.kind === 'tree' ? root.files : 1).padStart(8)} files  ${formatAge(Math.max(0, Date.now() - putAt)).padStart(5)} old`,
+      );
+    await terminal.drained();
+  }
+  list?.end({ exitCode: EXIT.good });
+  if (!list && count === 0) terminal.note('no artifacts');
+  return EXIT.good;
+}
+
+async function lsEntries(
+  { args, terminal, blobs }: Pick<AtArtifacts, 'args' | 'terminal' | 'blobs'>,
+  words: readonly string[],
+): Promise<Exit> {
+  const list = args.on('json') ? terminal.jsonList('artifact ls', 'entries') : undefined;
+  for (const word of words) {
+    const digest = await findArtifact(blobs, word);
+    for await (const entries of entriesOf(blobs, await readArtifact(blobs, digest))) {
+      for (const entry of entries) {
+        if (list) list.item({ artifact: digest, ...entry });
+        else terminal.data(entryLine(entry));
+      }
+      await terminal.drained();
+    }
+  }
+  list?.end({ exitCode: EXIT.good });
+  return EXIT.good;
+}
+
+function entryLine(entry: Entry): string {
+  if (entry.kind === 'folder') return `---            -  ${printable(entry.path)}/`;
+  if (entry.kind === 'link') return `lnk            -  ${printable(entry.path)} -> ${printable(entry.target)}`;
+  return `${entry.mode.toString(8).padStart(3, '0')}  ${String(entry.content.size).padStart(11)}  ${printable(entry.path)}`;
+}
+
+async function du({ args, terminal, blobs }: AtArtifacts): Promise<Exit> {
+  const usage = await usageOf(blobs);
+  if (args.on('json')) {
+    terminal.json('artifact du', { exitCode: EXIT.good, ...usage });
+    return EXIT.good;
+  }
+  const row = (bytes: number, what: string) => terminal.data(`${bytesText(bytes).padStart(10)}  ${what}`);
+  row(usage.artifactBytes, `in ${usage.artifacts} artifacts, as they are restored`);
+  row(usage.chunks.bytes, `in ${usage.chunks.count} chunks`);
+  row(usage.packs.bytes, `in ${usage.packs.count} packs of ${usage.packed} small blobs`);
+  row(usage.lists.bytes, `in ${usage.lists.count} lists and indexes`);
+  if (usage.quarantine.count > 0) row(usage.quarantine.bytes, `put aside: ${usage.quarantine.count} bad blobs`);
+  return EXIT.good;
+}
+
+const factsOf = (root: Root) =>
+  root.kind === 'tree'
+    ? { kind: 'tree', files: root.files, bytes: root.bytes }
+    : { kind: 'file', files: 1, bytes: root.content.size, content: root.content.digest };
+
+async function watched<T>(
+  { args, terminal, signal }: AtArtifacts,
+  verb: string,
+  act: (options: { tally: ReturnType<typeof newTally>; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
+  const tally = newTally();
+  const stop = progress({ terminal, tally, verb, quiet: args.on('json') || args.on('quiet') });
+  try {
+    return await act({ tally, signal });
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,259 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { putFileArtifact, putStream, putTree } from '../../src/artifacts/put.js';
+import { restore } from '../../src/artifacts/restore.js';
+import { fsStore } from '../../src/drivers/fs.js';
+import { memoryStore } from '../../src/drivers/memory.js';
+import { randomFrom, seedOfRun } from '../conformance/random.js';
+import { folderWith } from '../rig/cli.js';
+import { allKeys, bytesOf, openBlobs, type Random, readAll, snapshot } from './rig.js';
+
+const seed = seedOfRun();
+const MIB = 2 ** 20;
+
+describe('files', () => {
+  const sizes = [0, 1, MIB, MIB + 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB + 5];
+  it.each(sizes)('a file of %i bytes comes back as it was, stored once', async (size) => {
+    const folder = folderWith();
+    const random = randomFrom(seed);
+    fs.writeFileSync(join(folder, 'in'), bytesOf(random, size), { mode: 0o755 });
+    const store = fsStore({ root: join(folder, 'cache') });
+    const blobs = await openBlobs(store);
+    const first = await putFileArtifact(blobs, join(folder, 'in'));
+    expect(first.tally).toMatchObject({ files: 1, bytes: size });
+    expect(first.tally.storedBytes).toBeGreaterThanOrEqual(size);
+    const again = await putFileArtifact(await openBlobs(store), join(folder, 'in'));
+    expect(again).toMatchObject({ digest: first.digest, tally: { bytes: size, storedBytes: 0 } });
+    const { how } = await restore(await openBlobs(store), first.digest, join(folder, 'out'));
+    expect(how).toBe('replaced');
+    expect(fs.readFileSync(join(folder, 'out')).equals(fs.readFileSync(join(folder, 'in')))).toBe(true);
+    expect(fs.statSync(join(folder, 'out')).mode & 0o777).toBe(0o755);
+    expect((await restore(blobs, first.digest, join(folder, 'out'))).how).toBe('kept');
+    expect(fs.readdirSync(folder).sort()).toEqual(['cache', 'in', 'out']);
+  });
+
+  it('a stream is cut into the same chunks as a file, in whatever pieces it comes', async () => {
+    const random = randomFrom(seed);
+    const bytes = bytesOf(random, 9 * MIB + 7);
+    const blobs = await openBlobs();
+    const whole = await putStream(blobs, [bytes]);
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const size = Math.floor(random() * 100_000);
+      pieces.push(bytes.subarray(at, at + size));
+      at += size;
+    }
+    const again = await putStream(blobs, pieces);
+    expect(again.digest).toBe(whole.digest);
+    expect(again.tally.storedBytes).toBe(0);
+  });
+});
+
+const NAMES = [
+  'a',
+  'b',
+  'A',
+  'é',
+  'e\u0301',
+  '\u{1F600}',
+  '\u05d0\u05d1',
+  'x y ',
+  'CON',
+  '__proto__',
+  'a\nb',
+  '\u0001',
+  '-',
+  '.hidden',
+  '\\',
+  '*',
+  'n'.repeat(255),
+  '\uffff',
+  'constructor',
+  '"',
+  "'",
+  '_SUCCESS',
+  '..x',
+  '%2e',
+];
+const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+
+/** A tree of random names, depths, sizes and modes, among them empty folders, empty files and links. */
+function grow(random: Random, folder: string, depth = 0): void {
+  const count = Math.floor(random() * 7);
+  for (let i = 0; i < count; i++) {
+    const path = join(folder, pick(random, NAMES));
+    if (fs.lstatSync(path, { throwIfNoEntry: false })) continue;
+    const what = random();
+    if (what < 0.35 && depth < 4) {
+      fs.mkdirSync(path);
+      grow(random, path, depth + 1);
+    } else if (what < 0.4) fs.symlinkSync(pick(random, ['a', 'b/c', 'nowhere']), path);
+    else {
+      const size = pick(random, [0, 1, 10, 4096, 100_000, ...(random() < 0.03 ? [9 * MIB] : [])]);
+      fs.writeFileSync(path, bytesOf(random, size));
+      fs.chmodSync(path, pick(random, [0o644, 0o755, 0o600, 0o444]));
+    }
+  }
+}
+
+describe('trees', () => {
+  it(`random trees come back as they were, and a change costs what changed (STEPASIDE_SEED=${seed})`, async () => {
+    const random = randomFrom(seed);
+    const folder = folderWith();
+    const store = memoryStore();
+    for (let i = 0; i < 12; i++) {
+      const tree = join(folder, `tree-${i}`);
+      fs.mkdirSync(tree);
+      grow(random, tree);
+      const blobs = await openBlobs(store);
+      const { digest } = await putTree(blobs, tree, { links: 'keep' });
+      expect((await putTree(blobs, tree, { links: 'keep' })).digest).toBe(digest);
+      const out = join(folder, 'out');
+      await restore(await openBlobs(store), digest, out, { links: 'keep' });
+      expect(snapshot(out)).toEqual(snapshot(tree));
+      expect((await restore(blobs, digest, out, { links: 'keep' })).how).toBe('kept');
+      // A new name for old bytes stores a list, and no bytes of files.
+      fs.mkdirSync(join(tree, 'new'));
+      fs.writeFileSync(join(tree, 'new', 'one'), bytesOf(random, 50_000));
+      const before = await putTree(blobs, tree, { links: 'keep' });
+      fs.renameSync(join(tree, 'new', 'one'), join(tree, 'new', 'two'));
+      const after = await putTree(blobs, tree, { links: 'keep' });
+      expect(after.digest).not.toBe(before.digest);
+      expect(after.tally.storedBytes).toBeLessThan(20_000);
+    }
+  });
+
+  it('3,000 small files are a few objects, and equal files are stored once', async () => {
+    const folder = folderWith();
+    const store = fsStore({ root: join(folder, 'cache') });
+    for (let i = 0; i < 3000; i++) {
+      fs.mkdirSync(join(folder, 'tree', String(i % 50)), { recursive: true });
+      fs.writeFileSync(join(folder, 'tree', String(i % 50), String(i)), `contents ${i % 1000}`);
+    }
+    const { digest, root, tally } = await putTree(await openBlobs(store), join(folder, 'tree'));
+    expect(root).toMatchObject({ kind: 'tree', files: 3000 });
+    expect(tally.storedBytes).toBeLessThan(3000 * 120);
+    expect((await allKeys(store)).length).toBe(3);
+    await restore(await openBlobs(store), digest, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
+  });
+
+  it('a file more changes one page of many', async () => {
+    const folder = folderWith();
+    const store = fsStore({ root: join(folder, 'cache') });
+    fs.mkdirSync(join(folder, 'tree'));
+    for (let i = 0; i < 6000; i++) fs.writeFileSync(join(folder, 'tree', `file-${i}`), '');
+    const first = await putTree(await openBlobs(store), join(folder, 'tree'));
+    fs.writeFileSync(join(folder, 'tree', 'file-2'), 'x');
+    const second = await putTree(await openBlobs(store), join(folder, 'tree'));
+    const [a, b] = [first.root, second.root].map((root) => (root.kind === 'tree' ? root.pages : []));
+    expect(a!.length).toBeGreaterThan(2);
+    expect(b!.filter((page) => !a!.includes(page)).length).toBe(1);
+  });
+
+  it('what is missing is added; where something else lies, all is replaced; what was replaced can be kept', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'tree/b/d': 'd' });
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    const out = join(folder, 'out');
+    await restore(blobs, digest, out);
+    const inode = () => fs.statSync(join(out, 'a')).ino;
+    const before = inode();
+    fs.rmSync(join(out, 'b'), { recursive: true });
+    expect((await restore(blobs, digest, out)).how).toBe('filled');
+    expect(inode()).toBe(before);
+    fs.writeFileSync(join(out, 'b', 'extra'), 'x');
+    expect((await restore(blobs, digest, out, { trash: join(folder, 'trash') })).how).toBe('replaced');
+    expect(snapshot(out)).toEqual(snapshot(join(folder, 'tree')));
+    expect(snapshot(join(folder, 'trash')).some((row) => row.includes('b/extra'))).toBe(true);
+    fs.writeFileSync(join(out, 'a'), 'A');
+    expect((await restore(blobs, digest, out)).how).toBe('replaced');
+    expect(snapshot(out)).toEqual(snapshot(join(folder, 'tree')));
+  });
+
+  it('part of a tree by its paths', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c' });
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    await restore(blobs, digest, join(folder, 'out'), { only: (path) => path.startsWith('b/') });
+    expect(snapshot(join(folder, 'out')).map((row) => row.split(' ')[0])).toEqual(['b/', 'b/c']);
+  });
+
+  it('markers and our temporary files are no part of it; pipes and links by default are refused', async () => {
+    const folder = folderWith({
+      'tree/a': 'a',
+      'tree/_DONE': '',
+      'tree/_stepaside.json': '{}',
+      'tree/.stepaside-tmp-1': 'x',
+    });
+    const blobs = await openBlobs();
+    const { digest, root } = await putTree(blobs, join(folder, 'tree'), { marker: '_DONE' });
+    expect(root).toMatchObject({ files: 1 });
+    expect((await putTree(blobs, join(folder, 'tree'), { marker: '_DONE' })).digest).toBe(digest);
+    fs.symlinkSync('a', join(folder, 'tree', 'l'));
+    await expect(putTree(blobs, join(folder, 'tree'))).rejects.toMatchObject({ code: 'integrity/list' });
+    fs.unlinkSync(join(folder, 'tree', 'l'));
+    for (const target of ['/etc/passwd', '../x', 'a/../../x', 'b/..']) {
+      fs.symlinkSync(target, join(folder, 'tree', 'l'));
+      await expect(putTree(blobs, join(folder, 'tree'), { links: 'keep' })).rejects.toMatchObject({
+        code: 'integrity/list',
+      });
+      fs.unlinkSync(join(folder, 'tree', 'l'));
+    }
+  });
+
+  it('a file that changes while it is read is noticed, and nothing is recorded', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b': 'b' });
+    const blobs = await openBlobs();
+    const big = join(folder, 'tree', 'big');
+    const write = (byte: number) => fs.writeFileSync(big, Buffer.alloc(20 * MIB, byte));
+    for (const [when, change] of [
+      ['after its first chunk', () => write(2)],
+      ['before its end', () => fs.truncateSync(big, 17 * MIB)],
+      ['when it was read', () => fs.appendFileSync(join(folder, 'tree', 'a'), 'a')],
+    ] as const) {
+      write(1);
+      const tally = { files: 0, storedBytes: 0, at: 0, bytes: 0 };
+      Object.defineProperty(tally, 'bytes', {
+        get: () => tally.at,
+        set(bytes: number) {
+          if (tally.at < MIB && bytes >= MIB) change();
+          tally.at = bytes;
+        },
+      });
+      await expect(putTree(blobs, join(folder, 'tree'), { tally }), when).rejects.toMatchObject({
+        code: 'integrity/changed',
+      });
+    }
+    expect((await allKeys(blobs.store)).filter((key) => /artifacts|uploads/.test(key))).toEqual([]);
+  });
+});
+
+describe('bad bytes', () => {
+  it('a changed chunk or pack is put aside, is a miss, and the next put mends it', async () => {
+    const folder = folderWith({ 'tree/small': 'small' });
+    fs.writeFileSync(join(folder, 'tree/large'), bytesOf(randomFrom(seed), 3 * MIB));
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    for (const kind of ['v1/chunks/', 'v1/packs/']) {
+      const [key] = await allKeys(blobs.store, kind);
+      const bytes = await readAll(blobs.store, key!);
+      bytes[2]! ^= 1;
+      await blobs.store.write(key!, bytes);
+      await expect(restore(await openBlobs(blobs.store), digest, join(folder, 'out'))).rejects.toMatchObject({
+        code: 'integrity/digest',
+      });
+      expect(fs.existsSync(join(folder, 'out'))).toBe(false);
+      await expect(restore(await openBlobs(blobs.store), digest, join(folder, 'out'))).rejects.toMatchObject({
+        code: 'integrity/missing',
+      });
+      await putTree(await openBlobs(blobs.store), join(folder, 'tree'));
+      await restore(await openBlobs(blobs.store), digest, join(folder, 'out'));
+      expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
+      fs.rmSync(join(folder, 'out'), { recursive: true });
+    }
+    expect((await allKeys(blobs.store, 'v1/quarantine/')).length).toBe(2);
+    expect(fs.readdirSync(folder)).toEqual(['tree']);
+  });
+});

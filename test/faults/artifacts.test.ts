@@ -1,0 +1,45 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it } from 'vitest';
+import { seedOfRun } from '../conformance/random.js';
+import { campaign as f5 } from './f5.js';
+import { campaign as f7 } from './f7.js';
+
+/** The short forms; `npm run faults -- F5 F7` runs the long ones. */
+const seed = seedOfRun();
+
+it(`F5: no damaged list, index or pack gives other bytes (STEPASIDE_SEED=${seed})`, async () => {
+  const tally = await f5({ points: 400, seed });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  expect(tally['refused']).toBeGreaterThan(150);
+}, 120_000);
+
+it(`F7: no hostile list reaches out of its target (STEPASIDE_SEED=${seed})`, async () => {
+  const tally = await f7({ points: 3000, seed });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  // A reader that refuses all would be safe and useless.
+  expect(tally['restored']).toBeGreaterThan(300);
+}, 120_000);
+
+it.each([
+  ['F5', 'unverified-blobs', 300],
+  ['F5', 'unverified-lists', 900],
+  ['F7', 'unchecked-paths', 1000],
+  ['F7', 'unchecked-links', 1000],
+  ['F7', 'unchecked-modes', 1000],
+])(
+  '%s notices the mistake %s',
+  async (id, sabotage, points) => {
+    const run = join(import.meta.dirname, 'run.mjs');
+    const env = { ...process.env, STEPASIDE_SABOTAGE: sabotage };
+    const words = [run, id, `--points=${points}`, '--seed=1'];
+    const { stdout } = await promisify(execFile)(process.execPath, words, { env }).catch(
+      (error: { stdout: string }) => error,
+    );
+    expect((JSON.parse(stdout) as { wrong: number }).wrong).toBeGreaterThan(0);
+  },
+  120_000,
+);
