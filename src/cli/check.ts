@@ -42,15 +42,21 @@ export const check: Command = async (args, terminal) => {
   const places = together ?? opened;
   const list = args.on('json') ? terminal.jsonList('check', 'results') : undefined;
   const states = new Set<State>();
+  let lines: string[] = [];
   try {
     for await (const { sighting, ...who } of loaded
       ? checkSteps(loaded, places, args.words)
       : checkLocations(args, places)) {
       states.add(sighting.state);
-      if (list) list.item({ ...who, ...sighting });
-      else show({ sighting, ...who });
-      await terminal.drained();
+      if (list) {
+        list.item({ ...who, ...sighting });
+        await terminal.drained();
+      } else {
+        show({ sighting, ...who });
+        if (lines.length >= AT_ONCE) await flush();
+      }
     }
+    await flush();
     if (together && terminal.verbose)
       for (const line of describeRequests(told, together.sent())) terminal.note(terminal.paint.dim(printable(line)));
   } finally {
@@ -60,11 +66,20 @@ export const check: Command = async (args, terminal) => {
   list?.end({ exitCode });
   return exitCode;
 
+  async function flush(): Promise<void> {
+    if (lines.length > 0) terminal.data(lines.join('\n'));
+    lines = [];
+    await terminal.drained();
+  }
+
   function show({ sighting, step, about }: Result): void {
     const who = step === undefined ? '' : `${terminal.paint.bold(printable(step))} ${about}  `;
-    for (const line of describeSighting(sighting, terminal)) terminal.data(line.startsWith(' ') ? line : who + line);
+    for (const line of describeSighting(sighting, terminal)) lines.push(line.startsWith(' ') ? line : who + line);
   }
 };
+
+/** Lines written together: each write to a pipe costs as much as a look at a file. */
+const AT_ONCE = 200;
 
 function checkUsage(args: Args, byFile: boolean): void {
   const alone = ['marker', 'content', 'key', 'glob', 'min', 'min-bytes'];

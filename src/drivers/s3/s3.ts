@@ -183,7 +183,7 @@ export class S3Store implements Store {
     for (;;) {
       const ask = { prefix, maxKeys, startAfter: token === undefined ? after : undefined, token };
       const answer = await this.#ask(doing, options, (send) => this.#wire.list(ask, send));
-      if (answer.status !== 200 || complaintIn(answer)) this.#refuse(answer, doing);
+      if (answer.status !== 200 || (!answer.page && complaintIn(answer))) this.#refuse(answer, doing);
       const page = progress.open(answer);
       this.#bucketSeen = true;
       const heads = page.items.map((item) => progress.head(answer, page, item, prefix));
