@@ -1,14 +1,19 @@
 import { questions } from '../core/condition.js';
 import { isTree, parseLocation } from '../core/location.js';
 import type { MarkerWant } from '../core/marker.js';
+import type { StepInstance } from '../core/resolve.js';
 import type { Sighting, State } from '../core/sighting.js';
+import type { Workflow } from '../core/step.js';
 import { blake3 } from '../hash.js';
 import { askGlob, askOutput, askPath, askPresence } from '../look/ask.js';
 import { keyOf } from '../look/key-of.js';
-import { type OpenPlaces, openPlaces } from '../preset.js';
+import type { Places } from '../look/places.js';
+import type { Decided } from '../look/planner.js';
+import { openPlaces } from '../preset.js';
 import { type Args, type Command, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
 import { type Loaded, loadSurroundings, loadWork, selectInstances } from './load.js';
+import { describeRequests } from './request-lines.js';
 import { describeSighting } from './sighting-line.js';
 import { printable } from './terminal.js';
 
@@ -27,30 +32,54 @@ export const check: Command = async (args, terminal) => {
   if (loaded && !loaded.ok) return EXIT.usage;
   const surroundings = loaded?.surroundings ?? (await loadSurroundings(args, terminal));
   if (!surroundings) return EXIT.usage;
-  const places = openPlaces(surroundings);
+  const opened = openPlaces(surroundings);
+  const told: Decided[] = [];
+  // One place is asked as it is: to ask it together with others costs the start some milliseconds.
+  const together =
+    loaded || args.words.length > 1
+      ? (await import('../look/gather.js')).gathering(opened, { tell: (decided) => told.push(decided) })
+      : undefined;
+  const places = together ?? opened;
   const list = args.on('json') ? terminal.jsonList('check', 'results') : undefined;
   const states = new Set<State>();
+  let lines: string[] = [];
   try {
     for await (const { sighting, ...who } of loaded
       ? checkSteps(loaded, places, args.words)
       : checkLocations(args, places)) {
       states.add(sighting.state);
-      if (list) list.item({ ...who, ...sighting });
-      else show({ sighting, ...who });
-      await terminal.drained();
+      if (list) {
+        list.item({ ...who, ...sighting });
+        await terminal.drained();
+      } else {
+        show({ sighting, ...who });
+        if (lines.length >= AT_ONCE) await flush();
+      }
     }
+    await flush();
+    if (together && terminal.verbose)
+      for (const line of describeRequests(told, together.sent())) terminal.note(terminal.paint.dim(printable(line)));
   } finally {
-    await places.close();
+    await opened.close();
   }
   const exitCode = exitFor(states);
   list?.end({ exitCode });
   return exitCode;
 
+  async function flush(): Promise<void> {
+    if (lines.length > 0) terminal.data(lines.join('\n'));
+    lines = [];
+    await terminal.drained();
+  }
+
   function show({ sighting, step, about }: Result): void {
     const who = step === undefined ? '' : `${terminal.paint.bold(printable(step))} ${about}  `;
-    for (const line of describeSighting(sighting, terminal)) terminal.data(line.startsWith(' ') ? line : who + line);
+    for (const line of describeSighting(sighting, terminal)) lines.push(line.startsWith(' ') ? line : who + line);
   }
 };
+
+/** Lines written together: each write to a pipe costs as much as a look at a file. */
+const AT_ONCE = 200;
 
 function checkUsage(args: Args, byFile: boolean): void {
   const alone = ['marker', 'content', 'key', 'glob', 'min', 'min-bytes'];
@@ -82,7 +111,7 @@ function checkUsage(args: Args, byFile: boolean): void {
   if (flat !== undefined) throw new UsageError(`--glob needs a tree, and ${flat} is none`, `write ${flat}/`);
 }
 
-async function* checkLocations(args: Args, places: OpenPlaces): AsyncGenerator<Result> {
+async function* checkLocations(args: Args, places: Places): AsyncGenerator<Result> {
   const [marker, glob, content, key] = ['marker', 'glob', 'content', 'key'].map((name) => args.one(name));
   const [min, minBytes] = [count(args, 'min') ?? 1, count(args, 'min-bytes')];
   const want: MarkerWant | undefined =
@@ -113,30 +142,42 @@ function count(args: Args, name: string): number | undefined {
   return n;
 }
 
-async function* checkSteps({ workflow }: Loaded, places: OpenPlaces, names: readonly string[]): AsyncGenerator<Result> {
+/** Steps looked at together: enough for a listing to serve many, few enough to bound memory. */
+const TOGETHER = 1000;
+
+async function* checkSteps({ workflow }: Loaded, places: Places, names: readonly string[]): AsyncGenerator<Result> {
+  let asked: Promise<readonly Result[]>[] = [];
   for (const instance of selectInstances(workflow, names)) {
-    const { step, resolved, name } = instance;
-    const conditions = resolved.when ? questions(resolved.when) : [];
-    if (conditions.length === 0 && resolved.outputs.length === 0)
-      yield { step: name, about: 'always', sighting: NOTHING };
-    const policy = workflow.policies[step.policy]!;
-    const needsKey = resolved.outputs.some((output) => output.match !== undefined);
-    const keying = { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] };
-    const { key } = needsKey ? await keyOf(workflow, instance, keying) : { key: undefined };
-    const known = key?.state === 'known' ? { key: key.key } : {};
-    yield* await Promise.all([
-      ...conditions.map(async (question) => ({
-        step: name,
-        about: 'when',
-        sighting: await askPresence(places, question),
-      })),
-      ...resolved.outputs.map(async (output) => ({
-        step: name,
-        about: output.name,
-        sighting: (await askOutput(places, output, { policy, folder: workflow.folder, ...known })).sighting,
-      })),
-    ]);
+    asked.push(checkStep(workflow, instance, places));
+    if (asked.length < TOGETHER) continue;
+    for (const results of await Promise.all(asked)) yield* results;
+    asked = [];
   }
+  for (const results of await Promise.all(asked)) yield* results;
+}
+
+async function checkStep(workflow: Workflow, instance: StepInstance, places: Places): Promise<readonly Result[]> {
+  const { step, resolved, name } = instance;
+  const conditions = resolved.when ? questions(resolved.when) : [];
+  if (conditions.length === 0 && resolved.outputs.length === 0)
+    return [{ step: name, about: 'always', sighting: NOTHING }];
+  const policy = workflow.policies[step.policy]!;
+  const needsKey = resolved.outputs.some((output) => output.match !== undefined);
+  const keying = { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] };
+  const { key } = needsKey ? await keyOf(workflow, instance, keying) : { key: undefined };
+  const known = key?.state === 'known' ? { key: key.key } : {};
+  return Promise.all([
+    ...conditions.map(async (question) => ({
+      step: name,
+      about: 'when',
+      sighting: await askPresence(places, question),
+    })),
+    ...resolved.outputs.map(async (output) => ({
+      step: name,
+      about: output.name,
+      sighting: (await askOutput(places, output, { policy, folder: workflow.folder, ...known })).sighting,
+    })),
+  ]);
 }
 
 /** A step that declares neither a condition nor outputs is never done. */

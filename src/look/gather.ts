@@ -13,12 +13,17 @@ interface StorePlaces extends Places {
   at(location: Location): Place & { readonly store: Store };
 }
 
+export interface GatheredPlaces extends StorePlaces {
+  /** Requests sent so far by those stores that count them. */
+  sent(): ReadonlyMap<string, Readonly<Record<string, number>>>;
+}
+
 /**
  * The same places; questions that are asked in one turn of the event loop are answered together. Who asks need not know:
  * each store answers as it would alone, but out of listings that many questions share, where that costs less. Nothing is
  * kept: every answer comes from a request that began after its question.
  */
-export function gathering(places: StorePlaces, options: PlannerOptions = {}): StorePlaces {
+export function gathering(places: StorePlaces, options: PlannerOptions = {}): GatheredPlaces {
   // One for each store: whether two places lie in the same store is told by its identity.
   const gathered = new Map<Store, Store>();
   return {
@@ -31,6 +36,12 @@ export function gathering(places: StorePlaces, options: PlannerOptions = {}): St
       }
       return { ...place, store };
     },
+    sent: () =>
+      new Map(
+        [...gathered.keys()].flatMap(({ name, abilities }) =>
+          abilities.sent ? [[name, abilities.sent()] as const] : [],
+        ),
+      ),
   };
 }
 

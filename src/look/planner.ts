@@ -49,8 +49,9 @@ export class Planner {
 
   async answer(wants: readonly Want[]): Promise<void> {
     const sorted = [...wants].sort((a, b) => compareUtf8(a.at, b.at));
-    const spare = { left: SPARE + Math.floor(wants.length / SPARE_PER) };
-    await Promise.all(inParts(sorted, this.#options.page).map((part) => this.#settle(part, spare)));
+    const parts = inParts(sorted, this.#options.page);
+    const spare = { left: parts.length + SPARE + Math.floor(wants.length / SPARE_PER) };
+    await Promise.all(parts.map((part) => this.#settle(part, spare)));
   }
 
   /** How many HEADs a page must save. */
@@ -66,7 +67,9 @@ export class Planner {
     const weight = wants.reduce((sum, want) => sum + weightOf(want), 0);
     const same = wants.length > 1 && wants.at(-1)!.at === wants[0]!.at;
     if (!same && weight < need) return this.#oneByOne(wants, `worth ${weight} HEADs, and a page costs about ${need}`);
-    if (spare.left < 0) return this.#oneByOne(wants, 'listings before this one gave too little');
+    if (spare.left <= 0) return this.#oneByOne(wants, 'listings before this one gave too little');
+    // Paid beforehand: others are begun while this one is under way.
+    spare.left -= 1;
     const { pages, left, gaveUp } = await scan(this.#store, wants, {
       need,
       page: this.#options.page,
@@ -83,10 +86,12 @@ export class Planner {
         below: commonPrefix(wants),
         why: `worth ${weight} HEADs, and a page costs about ${need}`,
       });
-    if (gaveUp === undefined) return;
+    if (gaveUp === undefined) {
+      spare.left += 1;
+      return;
+    }
     if (gaveUp === 'refused')
       return this.#oneByOne(left, 'a listing of what they have in common was refused or broke off');
-    spare.left -= 1;
     const parts = byNextCharacter(left);
     if (parts.length < 2) return this.#oneByOne(left, 'a page of a listing gave too little');
     await Promise.all(parts.map((part) => this.#settle(part, spare)));

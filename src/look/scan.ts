@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { compareUtf8 } from '../core/utf8.js';
-import type { Head, Store } from '../store/store.js';
+import type { Head, Page, Store } from '../store/store.js';
 import type { NameWant, RangeWant, Want } from './wants.js';
 
 /** What a page holds at most, with every S3 server that keeps to the protocol. */
@@ -47,14 +47,14 @@ export async function scan(
       const ordered = store.traits.orderedList;
       const prefix = commonPrefix(left);
       const after = ordered ? before(left[0]!.at, prefix) : undefined;
-      const heads = store.list(prefix, { ...(after !== undefined && { after }) })[Symbol.asyncIterator]();
+      const heads = pagesOf(store, prefix, { size, after })[Symbol.asyncIterator]();
       try {
         for (;;) {
           const begun = performance.now();
           const first = left[0]!.at;
           const weight = weigh(left);
           dealer.turnPage();
-          const page = await takePage(heads, dealer, size);
+          const page = await takePage(heads, dealer);
           pages += 1;
           onPage?.(performance.now() - begun);
           // Readers look at what they got; who does not ask for more by now is done, or goes on alone.
@@ -120,22 +120,37 @@ function weigh(wants: readonly Want[]): number {
   return sum;
 }
 
-interface Page {
+interface Taken {
   readonly last: string | undefined;
   readonly ended: boolean;
 }
 
-/** Not one more than a page: the next one would be asked for although nobody may want it. */
-async function takePage(heads: AsyncIterator<Head>, dealer: Dealer, size: number): Promise<Page> {
-  let last: string | undefined;
-  for (let i = 0; i < size; i++) {
-    const { done, value } = await heads.next();
-    if (done) return { last, ended: true };
-    last = value.key;
-    dealer.deal(value);
-    if (dealer.isDone) break;
+async function takePage(pages: AsyncIterator<Page>, dealer: Dealer): Promise<Taken> {
+  const { done, value: page } = await pages.next();
+  if (done) return { last: undefined, ended: true };
+  for (const head of page.heads) dealer.deal(head);
+  return { last: page.heads.at(-1)?.key, ended: !page.more };
+}
+
+/** As the store gives them; else cut into pieces, of which none is begun before it is wanted. */
+function pagesOf(
+  store: Store,
+  prefix: string,
+  { size, after }: { readonly size: number; readonly after: string | undefined },
+): AsyncIterable<Page> {
+  const options = after === undefined ? {} : { after };
+  return store.abilities.pages?.pages(prefix, options) ?? inPieces(store.list(prefix, options), size);
+}
+
+async function* inPieces(list: AsyncIterable<Head>, size: number): AsyncGenerator<Page> {
+  let heads: Head[] = [];
+  for await (const head of list) {
+    heads.push(head);
+    if (heads.length < size) continue;
+    yield { heads, more: true };
+    heads = [];
   }
-  return { last, ended: false };
+  yield { heads, more: false };
 }
 
 /** Who gets what a listing shows. */

@@ -7,11 +7,12 @@ export type AbilityChanges = {
 
 /** What the inner store cannot do stays missing: callers tell by that, and a wrapper must not promise it. */
 export function changeAbilities(inner: Abilities, changes: Partial<AbilityChanges>): Abilities {
-  const { uploads, folders, describe, clock } = inner;
+  const { uploads, folders, pages, describe, clock } = inner;
   return {
     ...inner,
     ...(uploads && changes.uploads && { uploads: changes.uploads(uploads) }),
     ...(folders && changes.folders && { folders: changes.folders(folders) }),
+    ...(pages && changes.pages && { pages: changes.pages(pages) }),
     ...(describe && changes.describe && { describe: changes.describe(describe) }),
     ...(clock && changes.clock && { clock: changes.clock(clock) }),
   };

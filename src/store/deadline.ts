@@ -1,5 +1,7 @@
 import type { Sleep } from './backoff.js';
 
+const OVER = new Error('internal: nobody waits any more');
+
 interface Limit {
   readonly ms: number;
   readonly sleep: Sleep;
@@ -38,7 +40,8 @@ export async function within<T>(
     return await Promise.race([run(controller.signal), ended]);
   } finally {
     signal?.removeEventListener('abort', aborted);
-    timer.abort();
+    // With a reason: without one Node makes an exception each time.
+    timer.abort(OVER);
   }
 }
 

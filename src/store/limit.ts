@@ -38,6 +38,7 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
     uploads: (inner) => ({
       openUploads: (prefix, options) => paced(inner.openUploads(prefix, options), options?.signal),
     }),
+    pages: (inner) => ({ pages: (prefix, options) => paced(inner.pages(prefix, options), options?.signal) }),
     folders: (inner) => ({
       folders: (tree, options) => places.hold(() => inner.folders(tree, options), options?.signal),
     }),

@@ -169,6 +169,14 @@ export function observed(store: Store, options: ObserveOptions): Store {
         });
       },
     }),
+    pages: (inner) => ({
+      pages(prefix, call) {
+        const watch = new Watch('list', prefix);
+        return watched(inner.pages(prefix, call), watch, (page) => {
+          watch.items += page.heads.length;
+        });
+      },
+    }),
     folders: (inner) => ({
       async folders(tree, call) {
         const watch = new Watch('folders', tree);

@@ -1,6 +1,6 @@
 import { StoreError } from '../core/error.js';
 import { forward } from './forward.js';
-import type { Head, ListOptions, Store } from './store.js';
+import type { Head, ListOptions, Page, Store } from './store.js';
 import { mapStream } from './stream.js';
 
 /** The keys that begin with `prefix`, named by what follows it. A prefix that is meant as a folder ends in `/`. */
@@ -37,6 +37,13 @@ export function prefixed(store: Store, prefix: string): Store {
   return forward(store, calls, {
     uploads: (inner) => ({
       openUploads: (below, options) => mapStream(inner.openUploads(prefix + below, options), named),
+    }),
+    pages: (inner) => ({
+      pages: (below, options) =>
+        mapStream<Page, Page>(inner.pages(prefix + below, moved(prefix, options)), ({ heads, more }) => ({
+          heads: heads.map(named).filter((head) => head !== undefined),
+          more,
+        })),
     }),
     folders: (inner) => ({
       async folders(tree, options) {

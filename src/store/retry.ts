@@ -17,7 +17,11 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
     head: (key, call) =>
       patience.call({ verb: 'head', key, signal: call?.signal }, (signal) => store.head(key, { ...call, signal })),
     read: (key, call) => read(store, patience, key, call),
-    list: (prefix, call) => list(store, patience, prefix, call),
+    list: (prefix, call) =>
+      listing(store, patience, prefix, call, {
+        open: (options) => store.list(prefix, options),
+        last: ({ key }) => key,
+      }),
     write(key, body, call) {
       const mayRepeat = () => call?.ifAbsent !== true;
       return patience.call({ verb: 'write', key, signal: call?.signal, changes: true, mayRepeat }, (signal) =>
@@ -31,6 +35,13 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
   };
   return forward(store, calls, {
     uploads: (inner) => ({ openUploads: (prefix, call) => openUploads(inner, patience, prefix, call) }),
+    pages: (inner) => ({
+      pages: (prefix, call) =>
+        listing(store, patience, prefix, call, {
+          open: (options) => inner.pages(prefix, options),
+          last: ({ heads }) => heads.at(-1)?.key,
+        }),
+    }),
     folders: (inner) => ({
       folders: (tree, call) =>
         patience.call({ verb: 'folders', key: tree, signal: call?.signal }, (signal) =>
@@ -114,17 +125,29 @@ async function read(
   return { head, body };
 }
 
-function list(store: Store, patience: Patience, prefix: string, options: ListOptions = {}): AsyncIterable<Head> {
+interface Listing<T> {
+  readonly open: (options: ListOptions) => AsyncIterable<T>;
+  /** The last key in it. */
+  readonly last: (item: T) => string | undefined;
+}
+
+function listing<T>(
+  store: Store,
+  patience: Patience,
+  prefix: string,
+  options: ListOptions = {},
+  how: Listing<T>,
+): AsyncIterable<T> {
   let last: string | undefined;
   // What an unordered listing still owes after a given name cannot be asked for.
   const mayRepeat = () => last === undefined || store.traits.orderedList;
   const open = async (signal: AbortSignal) => {
     const after = last ?? options.after;
-    return store.list(prefix, { ...options, ...(after !== undefined && { after }), signal })[Symbol.asyncIterator]();
+    return how.open({ ...options, ...(after !== undefined && { after }), signal })[Symbol.asyncIterator]();
   };
-  const heads = resuming(patience, { verb: 'list', key: prefix, signal: options.signal, mayRepeat }, open);
-  return tapped(heads, ({ key }) => {
-    last = key;
+  const items = resuming(patience, { verb: 'list', key: prefix, signal: options.signal, mayRepeat }, open);
+  return tapped(items, (item) => {
+    last = how.last(item) ?? last;
   });
 }
 

@@ -96,12 +96,27 @@ interface FoldersStore {
   ): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]>;
 }
 
+/** A store whose listings come in pages. */
+interface PagesStore {
+  /** As `list`, in the pieces in which it comes: what is in one was asked for together. */
+  pages(prefix: string, options?: ListOptions): AsyncIterable<Page>;
+}
+
+export interface Page {
+  readonly heads: readonly Head[];
+  /** Another one follows, and must be asked for. */
+  readonly more: boolean;
+}
+
 /** What only some stores can do. Wrappers treat it as they treat the other calls, so that nobody needs a cast to a driver. */
 export interface Abilities {
   readonly uploads?: UploadsStore;
   readonly folders?: FoldersStore;
+  readonly pages?: PagesStore;
   /** Facts about the store for people, in the order to show them. */
   readonly describe?: (options?: CallOptions) => Promise<readonly (readonly [what: string, fact: string])[]>;
   /** Its clock minus ours. */
   readonly clock?: (options?: CallOptions) => Promise<{ readonly offsetMs: number; readonly uncertaintyMs: number }>;
+  /** Requests sent so far, by kind: a listing is one for each page. Asks nobody. */
+  readonly sent?: () => Readonly<Record<string, number>>;
 }

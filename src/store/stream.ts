@@ -1,3 +1,5 @@
+import type { Head, Page } from './store.js';
+
 /**
  * An iterable made of a step and an ending. The ending runs once however reading ends - also when it never began, where
  * a generator's `finally` would not run and leave a file or a connection open.
@@ -45,6 +47,29 @@ export function mapStream<A, B>(items: AsyncIterable<A>, change: (item: A) => B 
       }
     },
     async () => {
+      await from.return?.();
+    },
+  );
+}
+
+/** The items of pages, one by one; a page is asked for when all before it were taken. */
+export function flattened(pages: AsyncIterable<Page>): AsyncIterableIterator<Head, undefined> {
+  const from = pages[Symbol.asyncIterator]();
+  let page: readonly Head[] = [];
+  let at = 0;
+  return stream<Head>(
+    async () => {
+      while (at >= page.length) {
+        const { done, value } = await from.next();
+        if (done) return { done: true, value: undefined };
+        [page, at] = [value.heads, 0];
+      }
+      const value = page[at]!;
+      at += 1;
+      return { done: false, value };
+    },
+    async () => {
+      page = [];
       await from.return?.();
     },
   );

@@ -99,8 +99,8 @@ describe('the benchmark', () => {
       expect(result.environment.given).not.toHaveProperty(name);
     }
 
-    const [p1, p2, p3] = result.operations;
-    expect(result.operations.map(({ id }) => id)).toEqual(['P1', 'P2', 'P3']);
+    const [p1, p2, p3, p4, p5, p6] = result.operations;
+    expect(result.operations.map(({ id }) => id)).toEqual(['P1', 'P2', 'P3', 'P4', 'P5', 'P6']);
     expect(p2!.sameSamplesAs).toBe('P1');
     const [own, ...peers] = p1!.contestants;
     expect(own).toMatchObject({ name: 'stepaside', shown: true, version: expect.any(String), ourRatio: null });
@@ -114,8 +114,13 @@ describe('the benchmark', () => {
     expect(p3!.goals).toEqual([
       { against: 'node -e 0', limit: 1.3, ratio: expect.any(Number), met: expect.any(Boolean) },
     ]);
-    expect(result.unmet).toBeGreaterThanOrEqual(3);
-    expect(result.met + result.unmet).toBe(4);
+    for (const one of [p4!, p5!, p6!]) {
+      for (const contestant of one.contestants) expect(contestant).toMatchObject({ shown: false, ourRatio: null });
+      for (const goal of one.goals) expect(goal).toMatchObject({ ratio: null, met: false });
+    }
+    expect(p5!.goals.at(-1)).toMatchObject({ against: 'requests', limit: 3 });
+    expect(result.unmet).toBeGreaterThanOrEqual(11);
+    expect(result.met + result.unmet).toBe(12);
   });
 
   it('prints NOT SHOWN and UNMET for a missing peer', async () => {

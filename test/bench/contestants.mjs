@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findPeers, onPath } from './peers.mjs';
+import { s3Contestants } from './s3.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -15,7 +16,7 @@ export const version = manifest.version;
  * Every contestant, as `{ name, version, command, cwd, outputs, proof, prepare }`, or `{ name, missing }`.
  * `proof` gets all that the command printed and says whether it was a no-op.
  */
-export function contestants(work, { steps, env }) {
+export function contestants(work, { steps, env, server }) {
   const peers = findPeers();
   const ids = Array.from({ length: steps }, (_, i) => i);
   const command = linkBin(work);
@@ -25,7 +26,8 @@ export function contestants(work, { steps, env }) {
     ...turbos(join(work, 'turbo'), { ids, peer: peers.turbo, env }),
     wireit(join(work, 'wireit'), ids, peers.wireit),
   ];
-  return { p1, p3: [execHit(join(work, 'exec'), command), nodeStart(work)] };
+  const s3 = s3Contestants(server, { command, version, cwd: work, env });
+  return { p1, p3: [execHit(join(work, 'exec'), command), nodeStart(work)], ...s3 };
 }
 
 /** As `node_modules/.bin/stepaside` is one: a link to the built command, started by its first line. */

@@ -23,6 +23,12 @@ export function onPath(name, path = process.env.PATH ?? '') {
     });
 }
 
+/** On PATH, where Go puts what it builds, or where `--install-peers` did. */
+export function findProgram(name, path) {
+  const places = [join(homedir(), 'go', 'bin'), ...folders().map((folder) => join(folder, 'python', 'bin'))];
+  return onPath(name, path) ?? onPath(name, places.join(delimiter));
+}
+
 /** Below the user's cache, or in the temp folder where that cannot be written. */
 function folders() {
   const cache = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
@@ -69,6 +75,27 @@ export function installPeers(say) {
   const words = ['install', '--prefix', folder, '--no-audit', '--no-fund', ...wanted];
   execFileSync('npm', words, { cwd: folder, env, stdio: ['ignore', 2, 2] });
   installMake(say);
+  installRclone(say);
+  installAws(folder, say);
+  if (!findProgram('s5cmd')) say('s5cmd is in no registry of packages: go install github.com/peak/s5cmd/v2@v2.3.0');
+}
+
+function installAws(folder, say) {
+  if (findProgram('aws')) return;
+  const python = join(folder, 'python');
+  say(`installing awscli into ${python} by pip`);
+  execFileSync('python3', ['-m', 'venv', python], { stdio: ['ignore', 2, 2] });
+  execFileSync(join(python, 'bin', 'pip'), ['install', '--quiet', 'awscli'], { stdio: ['ignore', 2, 2] });
+}
+
+function installRclone(say) {
+  if (onPath('rclone')) return;
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    say('rclone is not on PATH: install it (apt-get install rclone, dnf install rclone)');
+    return;
+  }
+  say('installing rclone by apt-get');
+  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'rclone'], { stdio: ['ignore', 2, 2] });
 }
 
 function installMake(say) {

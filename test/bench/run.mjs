@@ -1,5 +1,5 @@
 // npm run bench -- [--json] [--out FILE] [--check] [--install-peers] [--steps N] [--samples N] [--folder DIR]
-// P1 to P3 of LIMITS.md beside make, turbo and wireit, in one run. README.md here says how to read it.
+// P1 to P6 of LIMITS.md beside make, turbo, wireit, aws, rclone, s5cmd and the SDK, in one run. README.md here says how to read it.
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
@@ -21,22 +21,23 @@ import { parseArgs } from 'node:util';
 import { bin, contestants, fingerprint, prepare, version } from './contestants.mjs';
 import { installPeers, onPath } from './peers.mjs';
 import { NOTES, operationsOf, table } from './report.mjs';
+import { requestsOf, startS3 } from './s3.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const say = (text) => console.error(`bench: ${text}`);
 /** Each costs or breaks one of the contestants; none of them gets any of it. */
 const UNSET = ['NODE_EXTRA_CA_CERTS', 'AWS_CA_BUNDLE'];
-/** P3 is a matter of milliseconds. */
+/** P3 and P4 are a matter of milliseconds. */
 const MORE_FOR_P3 = 3;
 
 try {
-  process.exitCode = main();
+  process.exitCode = await main();
 } catch (error) {
   say(error instanceof Error ? error.message : String(error));
   process.exitCode = 2;
 }
 
-function main() {
+async function main() {
   const flags = readFlags();
   if (flags['install-peers']) installPeers(say);
   if (!existsSync(bin)) throw new Error(`${bin} is not built: npm run build`);
@@ -44,7 +45,7 @@ function main() {
   // Ctrl-C ends the contestant that runs; that is then no no-op, and we come back here to clean up.
   process.on('SIGINT', () => {});
   try {
-    const result = measure(work, flags);
+    const result = await measure(work, flags);
     const text = JSON.stringify(result, null, 2);
     if (flags.out) writeFileSync(flags.out, `${text}\n`);
     console.log(flags.json ? text : table(result));
@@ -76,12 +77,21 @@ function readFlags() {
   return { ...values, steps, samples };
 }
 
-function measure(work, { steps, samples }) {
+async function measure(work, { steps, samples }) {
   const env = environment(work);
+  const server = await startS3(work, { steps, env, say });
+  try {
+    return measureAll(work, { steps, samples, env, server });
+  } finally {
+    server.stop();
+  }
+}
+
+function measureAll(work, { steps, samples, env, server }) {
   const loadBefore = loadavg();
   const built = freshness();
   if (built.olderThanSrc) say('dist is older than src: npm run build measures what you have now');
-  const { p1, p3 } = contestants(work, { steps, env });
+  const { p1, p3, p4, p5, p6 } = contestants(work, { steps, env, server });
   const ready = (all) =>
     all.map((one) => {
       if (one.prepare) say(`first run of ${one.name}`);
@@ -89,7 +99,7 @@ function measure(work, { steps, samples }) {
       if (prepared.missing) say(`NOT SHOWN ${one.name}: ${prepared.missing}`);
       return prepared;
     });
-  const sides = { p1: ready(p1), p3: ready(p3) };
+  const sides = { p1: ready(p1), p3: ready(p3), p4: ready(p4), p5: ready(p5), p6: ready(p6) };
   // Whatever shares another's folder is not there if that could not be made ready.
   for (const one of sides.p1.filter(({ outputs }) => outputs && !outputs.every((path) => existsSync(path))))
     one.missing = 'its first run failed';
@@ -99,9 +109,13 @@ function measure(work, { steps, samples }) {
   const rounds = { P1: samples, P3: samples * MORE_FOR_P3 };
   interleave(sides.p1, { rounds: rounds.P1, work, env });
   interleave(sides.p3, { rounds: rounds.P3, work, env });
+  interleave(sides.p4, { rounds: rounds.P3, work, env });
+  interleave(sides.p5, { rounds: rounds.P1, work, env });
+  interleave(sides.p6, { rounds: rounds.P1, work, env });
+  const requests = sides.p5[0].missing ? undefined : requestsOf(sides.p5[0], env);
   if (!existsSync(bin) || freshness().builtAt !== built.builtAt)
     throw new Error('dist was built again meanwhile: start over');
-  const operations = operationsOf({ steps, ...sides });
+  const operations = operationsOf({ steps, ...sides, requests });
   const goals = operations.flatMap((operation) => operation.goals);
   return {
     bench: 1,

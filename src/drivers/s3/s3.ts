@@ -8,12 +8,15 @@ import type {
   Found,
   Head,
   ListOptions,
+  Page,
   ReadOptions,
   Store,
   StoreTraits,
   WriteOptions,
   Written,
 } from '../../store/store.js';
+import { flattened } from '../../store/stream.js';
+import { countSent } from './count-sent.js';
 import { type CredentialSource, createCredentials } from './credentials.js';
 import { type Doing, storeError } from './doing.js';
 import { type ExchangeOptions, exchange } from './exchange.js';
@@ -63,14 +66,17 @@ export class S3Store implements Store {
   constructor(settings: Settings, credentials: CredentialSource, wire: Wire) {
     this.#settings = settings;
     this.#credentials = credentials;
-    this.#wire = wire;
+    const { wire: counting, sent } = countSent(wire);
+    this.#wire = counting;
     this.name = settings.name;
     // AWS promises UTF-8 order; of other servers two were seen to keep another.
     this.#ordered = !settings.custom;
     this.abilities = {
+      pages: { pages: (prefix, options) => this.#pages(prefix, options) },
       uploads: { openUploads: (prefix, options) => this.#openUploads(prefix, options) },
       describe: async () => describeSettings(settings),
       clock: (options) => this.#clock(options),
+      sent,
     };
   }
 
@@ -161,7 +167,11 @@ export class S3Store implements Store {
     return head && { head, body: NOTHING };
   }
 
-  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<Head> {
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<Head> {
+    return flattened(this.#pages(prefix, options));
+  }
+
+  async *#pages(prefix: string, options: ListOptions = {}): AsyncGenerator<Page> {
     const doing = this.#doing('list', prefix);
     const { after } = options;
     const maxKeys = Math.max(1, Math.min(1000, Math.ceil(options.pageSize ?? 1000)));
@@ -173,7 +183,7 @@ export class S3Store implements Store {
     for (;;) {
       const ask = { prefix, maxKeys, startAfter: token === undefined ? after : undefined, token };
       const answer = await this.#ask(doing, options, (send) => this.#wire.list(ask, send));
-      if (answer.status !== 200 || complaintIn(answer)) this.#refuse(answer, doing);
+      if (answer.status !== 200 || (!answer.page && complaintIn(answer))) this.#refuse(answer, doing);
       const page = progress.open(answer);
       this.#bucketSeen = true;
       const heads = page.items.map((item) => progress.head(answer, page, item, prefix));
@@ -186,11 +196,12 @@ export class S3Store implements Store {
         if (seen === undefined) throw this.#outOfOrder(answer, doing);
         heads.sort((a, b) => compareUtf8(a.key, b.key));
       }
-      for (const head of heads) {
-        if (seen?.has(head.key)) continue;
-        seen?.add(head.key);
-        if (after === undefined || compareUtf8(head.key, after) > 0) yield head;
-      }
+      const fresh = heads.filter(({ key }) => {
+        if (seen?.has(key)) return false;
+        seen?.add(key);
+        return after === undefined || compareUtf8(key, after) > 0;
+      });
+      yield { heads: fresh, more };
       if (!more) return;
       last = heads.at(-1)?.key ?? last;
       token = page.next;

@@ -55,11 +55,12 @@ export function parseXml(bytes: Uint8Array): Element | undefined {
     if (comment || source.startsWith('<?', open)) continue;
     const tag = source.slice(open + 1, end);
     if (tag.startsWith('/')) {
-      if (!top || nameOf(tag.slice(1)) !== top.name) return undefined;
+      const closing = tag.slice(1);
+      if (!top || (closing !== top.name && nameOf(closing) !== top.name)) return undefined;
       close();
       continue;
     }
-    const name = nameOf(tag.replace(/\/$/, ''));
+    const name = nameOf(tag.endsWith('/') ? tag.slice(0, -1) : tag);
     // A second root, or <!DOCTYPE html>.
     if (name === undefined || (root && !top)) return undefined;
     stack.push({ name, text: '', children: [] });
@@ -72,9 +73,11 @@ export function childText(element: Element, name: string): string | undefined {
   return element.children.find((child) => child.name === name)?.text;
 }
 
+const PLAIN = /^[A-Za-z_]\w*$/;
+
 /** The name without namespace prefix and attributes. */
 function nameOf(tag: string): string | undefined {
-  return /^(?:[\w.-]+:)?([A-Za-z_][\w.-]*)(?:\s|$)/.exec(tag)?.[1];
+  return PLAIN.test(tag) ? tag : /^(?:[\w.-]+:)?([A-Za-z_][\w.-]*)(?:\s|$)/.exec(tag)?.[1];
 }
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
