@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
+import { guarded } from './guardian.js';
 
 export interface Spawned {
   readonly argv: readonly string[];
@@ -42,6 +43,7 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
       resolve({ exitCode: 126, why: 'not-executable' });
       return;
     }
+    const over = child.pid === undefined ? undefined : guarded(child.pid);
     let why: Ended['why'];
     let grace: NodeJS.Timeout | undefined;
     const kill = (name: NodeJS.Signals) => {
@@ -67,6 +69,7 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
       killing?.removeEventListener('abort', murder);
       // Grandchildren that hold no pipe of ours may still be there: a step that ended has ended.
       if (why !== undefined) kill('SIGKILL');
+      over?.();
       resolve(ended);
     };
     if (!inherit)

@@ -172,6 +172,19 @@ steps:
     expect(readdirSync(join(cwd, '.stepaside/v1/beats'))).toEqual([]);
   });
 
+  it('killed itself, it leaves no step behind: the next run would start a second one beside it', async () => {
+    const cwd = folderWith({
+      'stepaside.yaml':
+        'name: w\nsteps:\n  - { name: done, run: "true" }\n  - name: s\n    needs: [done]\n    run: sleep 300 & echo $! > inner; echo $$ > outer; wait\n',
+    });
+    const { child, ended } = startStepaside(['run'], { cwd });
+    const pids = [Number(await written(join(cwd, 'inner'))), Number(await written(join(cwd, 'outer')))];
+    expect(pids.every(lives)).toBe(true);
+    child.kill('SIGKILL');
+    await ended;
+    for (const pid of pids) expect(await dead(pid)).toBe(true);
+  });
+
   it('twice: what would not listen is killed', async () => {
     const cwd = folderWith({ 'stepaside.yaml': LONG.replace(/trap '.*' TERM/, "trap '' TERM") });
     const { child, ended } = startStepaside(['run'], { cwd });
