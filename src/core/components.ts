@@ -12,6 +12,8 @@ export interface InputsSeen {
   readonly paths: ReadonlyMap<string, Digest>;
   /** `step.output` -> content identity of what was consumed. */
   readonly upstream: ReadonlyMap<string, Digest>;
+  /** What the image's tag stands for now, where that is known. */
+  readonly image?: string | undefined;
 }
 
 /** Turns a secret into something that can be written down; undefined if there is nothing to hide it with. */
@@ -38,7 +40,10 @@ export function composeKey(workflow: Workflow, instance: StepInstance, seen: Inp
   if (step.run !== undefined) components.push({ group: 'command', value: step.run });
   if (step.script)
     components.push({ group: 'script', value: { interpreter: step.script.interpreter, source: step.script.source } });
-  if (step.image !== undefined) components.push({ group: 'image', value: step.image });
+  if (step.image !== undefined) {
+    const value = seen.image === undefined ? step.image : { tag: step.image, digest: seen.image };
+    components.push({ group: 'image', value });
+  }
   if (step.outputs.length > 0) components.push({ group: 'paths', value: step.outputs.map(placeOf) });
   for (const [name, value] of Object.entries(step.env)) components.push({ group: 'env', name, value });
   for (const [name, value] of Object.entries(resolved.inputs.values)) components.push({ group: 'values', name, value });

@@ -1,17 +1,10 @@
-import {
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  type WriteStream,
-  writeFileSync,
-} from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { paramValues } from '../core/resolve.js';
 import type { Command, Workflow } from '../core/step.js';
+import { containerEngine } from '../look/images.js';
 import type { Execute, Executed, Task } from './engine.js';
 import { maskedLines } from './mask.js';
 import { type Ended, run } from './spawn.js';
@@ -169,9 +162,7 @@ function inContainer(
     path = '',
   }: { readonly folder: string; readonly own: Readonly<Record<string, string>>; readonly path: string | undefined },
 ): readonly string[] | undefined {
-  const engine = ['docker', 'podman'].find((name) =>
-    path.split(delimiter).some((at) => at !== '' && existsSync(join(at, name))),
-  );
+  const engine = containerEngine(path);
   if (engine === undefined) return undefined;
   // Names only: values go through the environment, where `ps` of others does not see them.
   const names = Object.keys(own).flatMap((name) => ['--env', name]);

@@ -6,6 +6,7 @@ import { type Component, workKey } from '../core/key.js';
 import type { StepInstance } from '../core/resolve.js';
 import type { Workflow } from '../core/step.js';
 import type { Blake3 } from '../hash.js';
+import { imageDigest } from './images.js';
 import { fingerprintFiles, fingerprintPlace } from './inputs.js';
 import type { Places } from './places.js';
 import { readsFrom } from './reads-from.js';
@@ -40,7 +41,9 @@ export async function keyOf(
   const hide = (_name: string, value: string) =>
     secret ? `hmac-sha256-${createHmac('sha256', secret).update(value).digest('hex')}` : undefined;
   const compose = (seen: InputsSeen) => composeKey(workflow, instance, seen, hide);
-  const without = { files: new Map(), paths: new Map(), upstream: new Map() };
+  const { image: tag } = instance.resolved;
+  const image = tag === undefined ? undefined : await imageDigest(tag);
+  const without = { files: new Map(), paths: new Map(), upstream: new Map(), image };
   const rest = compose(without);
   if (!rest.ok) {
     const why = `the secret param ${rest.secret} enters the key, and STEPASIDE_SECRET, under which it would be hidden, is not set`;
@@ -65,6 +68,7 @@ export async function keyOf(
     files: files.value,
     paths: new Map([...paths].map(([name, { value }]) => [name, value])),
     upstream: upstream?.identities ?? new Map(),
+    image,
   };
   const whole = compose(seen);
   if (!whole.ok) throw new Error('internal: a secret appeared between two compositions');

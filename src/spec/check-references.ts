@@ -25,6 +25,7 @@ export function checkReferences(draft: Draft): void {
     });
     checkLiteralTexts(step, draft);
     checkParamNames(step, draft);
+    warnTag(step, draft);
   }
 }
 
@@ -199,6 +200,15 @@ export function refusePlaceholders(
   const [first] = placeholders(text ?? '');
   if (first)
     issues.error('config/placeholder-not-allowed', path, `${why}: ${first.text} would stay as it is`, { part });
+}
+
+/** A tag may stand for another image tomorrow, and the work would still count as done. */
+function warnTag({ step, at }: DraftStep, { issues }: Draft): void {
+  const { image } = step;
+  if (image === undefined || image.includes('@') || image.includes('{{')) return;
+  issues.warn('config/weak-image', [...at, 'image'], `${quote(image)} names an image by its tag alone`, {
+    hint: 'name it with its digest, image@sha256:..., so that another image is other work; docker image inspect tells it',
+  });
 }
 
 function checkParamNames(step: DraftStep, { issues, params }: Draft): void {

@@ -35,6 +35,7 @@ export const ISSUE_CODES = {
   'config/secret-exposed': 'a secret parameter in a text that is kept in records',
   'config/missing-param': 'a parameter has no value',
   'config/unknown-param': 'a parameter that the workflow does not declare',
+  'config/weak-image': 'an image named by a tag alone',
   'config/param-left-out': 'the command uses a parameter that is kept out of the key',
   'config/looks-like-pattern': 'a literal path that looks like a pattern',
   'config/unknown-policy': 'a policy that nobody defined',

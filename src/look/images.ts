@@ -1,0 +1,42 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** What runs containers on this machine. */
+export function containerEngine(path = ''): 'docker' | 'podman' | undefined {
+  return (['docker', 'podman'] as const).find((name) =>
+    path.split(delimiter).some((at) => at !== '' && existsSync(join(at, name))),
+  );
+}
+
+const LOOK_MS = 10_000;
+/** Asked once: what is pulled while we run must not look like an input that changed. */
+const known = new Map<string, Promise<string | undefined>>();
+
+/**
+ * The digest behind an image's tag, as far as this machine has it. A tag alone may stand for another image tomorrow; it
+ * enters the key as it is written where nobody here knows more.
+ */
+export function imageDigest(image: string, path = process.env['PATH']): Promise<string | undefined> {
+  if (image.includes('@')) return Promise.resolve(undefined);
+  let digest = known.get(image);
+  if (!digest) {
+    digest = inspect(image, containerEngine(path));
+    known.set(image, digest);
+  }
+  return digest;
+}
+
+async function inspect(image: string, engine: string | undefined): Promise<string | undefined> {
+  if (engine === undefined) return undefined;
+  try {
+    const words = ['image', 'inspect', '--format', '{{json .RepoDigests}}', image];
+    const { stdout } = await promisify(execFile)(engine, words, { timeout: LOOK_MS });
+    const digests = JSON.parse(stdout) as readonly string[] | null;
+    // Images that were built here and never pushed have none: then the tag is all there is.
+    return digests?.map((name) => name.slice(name.indexOf('@') + 1)).sort()[0];
+  } catch {
+    return undefined;
+  }
+}
