@@ -1,6 +1,7 @@
 import type { Digest } from '../core/brand.js';
 import type { Verdict } from '../core/reason.js';
 import type { Workflow } from '../core/step.js';
+import { Turns } from '../look/turns.js';
 import type { Asked, Engine } from './engine.js';
 import { graphOf, type Node, type Selection } from './graph.js';
 import { type Nearest, nearestRecord } from './nearest.js';
@@ -37,6 +38,9 @@ export async function planWorkflow(engine: Engine, workflow: Workflow, asked: Pl
   }
 }
 
+/** Steps looked at together: what they ask of one store can then be answered together. Few enough to bound memory. */
+const AT_ONCE = 1000;
+
 async function pass(
   engine: Engine,
   workflow: Workflow,
@@ -45,8 +49,32 @@ async function pass(
   needed: ReadonlySet<Node>,
 ): Promise<readonly Planned[]> {
   const planned = new Map<Node, Planned>();
+  const underWay = new Map<Node, Promise<unknown>>();
+  const turns = new Turns(AT_ONCE);
   const chosen = new Set(nodes.map(({ instance }) => instance.step.name));
+  let trouble: { readonly error: unknown } | undefined;
   for (const node of nodes) {
+    // In the order of the nodes, so what a step waits for has had its turn.
+    const leave = await turns.take();
+    if (trouble) break;
+    const looking = Promise.all(node.after.map((before) => underWay.get(before)))
+      .then(async () => {
+        if (!trouble) planned.set(node, await planOne(node));
+      })
+      .catch((error: unknown) => {
+        trouble ??= { error };
+      })
+      .finally(() => {
+        underWay.delete(node);
+        leave();
+      });
+    underWay.set(node, looking);
+  }
+  await Promise.all(underWay.values());
+  if (trouble) throw trouble.error;
+  return nodes.map((node) => planned.get(node)!);
+
+  async function planOne(node: Node): Promise<Planned> {
     const { after, consumes, instance } = node;
     const open = new Set(
       after
@@ -71,9 +99,8 @@ async function pass(
       needed: needed.has(node),
       lease: seen.heldBy ? 'held' : 'free',
     });
-    planned.set(node, { node, subject, seen, verdict });
+    return { node, subject, seen, verdict };
   }
-  return [...planned.values()];
 }
 
 async function withNearest(engine: Engine, planned: readonly Planned[]): Promise<readonly Planned[]> {
