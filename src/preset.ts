@@ -18,6 +18,7 @@ import { thisProcess } from './engine/holder.js';
 import { probeLatch } from './engine/latch.js';
 import { Watch } from './engine/watch.js';
 import { blake3 } from './hash.js';
+import { gathering } from './look/gather.js';
 import type { Place, Places } from './look/places.js';
 import { limited } from './store/limit.js';
 import { observed, StoreCounts } from './store/observe.js';
@@ -101,8 +102,9 @@ const TTL_MS = 60_000;
 /** An engine on a cache: nothing is written before the first lease is wanted. */
 export async function openEngine(settings: EngineSettings): Promise<OpenEngine> {
   const { surroundings } = settings;
-  const places = openPlaces(surroundings);
-  const { cache, cacheFolder, epochFile, remote } = openCache(settings.cache, places, surroundings);
+  const opened = openPlaces(surroundings);
+  const { cache, cacheFolder, epochFile, remote } = openCache(settings.cache, opened, surroundings);
+  const places = gathering(opened);
   const self = thisProcess();
   const monotonic = () => performance.now();
   const clock = remote
@@ -168,7 +170,7 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
     events: settings.events,
     async close() {
       await heart.stop();
-      await places.close();
+      await opened.close();
     },
   };
 }

@@ -28,7 +28,7 @@ interface Judged {
 }
 
 /** Looked at together: enough to share listings and to hide the network's delay, few enough to bound memory. */
-const TOGETHER = 256;
+const TOGETHER = 1000;
 
 /**
  * What would happen now: reads only. A step that reads what is still to be made is pending. `tell` is called for each

@@ -1,20 +1,26 @@
 /** So many at a time; the first come are the first served. */
 export class Turns {
   #free: number;
-  readonly #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
   #next = 0;
 
   constructor(free: number) {
     this.#free = free;
   }
 
-  async hold<T>(work: () => Promise<T>): Promise<T> {
+  /** What it gives is called when the turn is over. */
+  async take(): Promise<() => void> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((go) => this.#waiting.push(go));
+    return () => this.#leave();
+  }
+
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const leave = await this.take();
     try {
       return await work();
     } finally {
-      this.#leave();
+      leave();
     }
   }
 
@@ -25,10 +31,7 @@ export class Turns {
       return;
     }
     this.#next += 1;
-    if (this.#next === this.#waiting.length) {
-      this.#waiting.length = 0;
-      this.#next = 0;
-    }
+    if (this.#next === this.#waiting.length) [this.#waiting, this.#next] = [[], 0];
     go();
   }
 }

@@ -1,3 +1,4 @@
+import { isStoreError } from '../core/error.js';
 import { forward } from './forward.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
@@ -7,7 +8,8 @@ interface LimitOptions {
 }
 
 /**
- * At most `concurrency` calls at once, first come first served. A listing or a body holds its place only while somebody
+ * At most `concurrency` calls at once, first come first served; fewer, by half each time, where a server asks to slow
+ * down, and one more again for each round of good answers. A listing or a body holds its place only while somebody
  * awaits its next piece: who lists and asks about each name in turn needs two places, one after the other, never both.
  */
 export function limited(store: Store, { concurrency }: LimitOptions): Store {
@@ -47,24 +49,57 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
   });
 }
 
+/** A burst is refused as a burst: the refusals of one round count once. */
+const isBusy = (error: unknown): boolean =>
+  isStoreError(error, 'store/unavailable') && (error.facts.status === 503 || error.facts.status === 429);
+
 class Places {
-  #free: number;
+  readonly #most: number;
+  #width: number;
+  #busy = 0;
+  /** Good answers since the width changed. */
+  #good = 0;
+  /** Calls that were under way when it was halved: what they bring says nothing of the new width. */
+  #stale = 0;
   readonly #queue = new Set<() => void>();
 
   constructor(count: number) {
     if (!Number.isInteger(count) || count < 1) throw new RangeError(`concurrency must be 1 or more, not ${count}`);
-    this.#free = count;
+    this.#most = count;
+    this.#width = count;
   }
 
   async hold<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     signal?.throwIfAborted();
-    if (this.#free > 0) this.#free -= 1;
+    if (this.#busy < this.#width) this.#busy += 1;
     else await this.#turn(signal);
     try {
-      return await call();
+      const answer = await call();
+      this.#learn(true);
+      return answer;
+    } catch (error) {
+      if (isBusy(error)) this.#learn(false);
+      throw error;
     } finally {
       this.#leave();
     }
+  }
+
+  #learn(good: boolean): void {
+    if (this.#stale > 0) {
+      this.#stale -= 1;
+      return;
+    }
+    if (!good) {
+      this.#width = Math.max(1, this.#width >> 1);
+      this.#stale = this.#busy - 1;
+      this.#good = 0;
+      return;
+    }
+    this.#good += 1;
+    if (this.#width === this.#most || this.#good < this.#width) return;
+    this.#width += 1;
+    this.#good = 0;
   }
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
@@ -84,12 +119,12 @@ class Places {
 
   /** The place goes straight to the next in line: were it freed first, a newcomer could take it and the line starve. */
   #leave(): void {
-    const [next] = this.#queue;
-    if (next === undefined) {
-      this.#free += 1;
-      return;
+    this.#busy -= 1;
+    for (const next of this.#queue) {
+      if (this.#busy >= this.#width) return;
+      this.#busy += 1;
+      this.#queue.delete(next);
+      next();
     }
-    this.#queue.delete(next);
-    next();
   }
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { StoreError } from '../../src/core/error.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { forward } from '../../src/store/forward.js';
 import { limited } from '../../src/store/limit.js';
@@ -128,5 +129,43 @@ describe('limited', () => {
 
   test('no place at all is refused', () => {
     expect(() => limited(memoryStore(), { concurrency: 0 })).toThrow(RangeError);
+  });
+
+  test('half as many after a 503, and all again when it goes well', async () => {
+    const time = new VirtualTime();
+    const inner = memoryStore();
+    await inner.write('a', bytes('x'));
+    let busy = false;
+    const seen: number[] = [];
+    const under = { way: 0 };
+    const store = limited(
+      forward(inner, {
+        async head(key) {
+          under.way += 1;
+          seen.push(under.way);
+          try {
+            await time.sleep(10);
+            if (busy)
+              throw new StoreError('store/unavailable', 'slow down', { store: 'm', status: 503, retryable: true });
+            return await inner.head(key);
+          } finally {
+            under.way -= 1;
+          }
+        },
+      }),
+      { concurrency: 16 },
+    );
+    const round = async (count: number) => {
+      seen.length = 0;
+      await time.run(Promise.allSettled(Array.from({ length: count }, () => store.head('a'))));
+      return Math.max(...seen);
+    };
+    expect(await round(40)).toBe(16);
+    busy = true;
+    await round(16);
+    busy = false;
+    expect(await round(8)).toBe(8);
+    await round(400);
+    expect(await round(40)).toBe(16);
   });
 });
