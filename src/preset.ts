@@ -18,6 +18,7 @@ import { thisProcess } from './engine/holder.js';
 import { probeLatch } from './engine/latch.js';
 import { Watch } from './engine/watch.js';
 import { blake3 } from './hash.js';
+import { keeperOf } from './keeper.js';
 import { gathering } from './look/gather.js';
 import type { Place, Places } from './look/places.js';
 import { limited } from './store/limit.js';
@@ -168,6 +169,11 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
       }),
     execute: settings.execute,
     events: settings.events,
+    artifacts: keeperOf({
+      open: async () => (await import('./artifacts/blobs.js')).Blobs.open(cache.store, cache.hash),
+      places,
+      pathOf: (location) => diskPath(location, surroundings),
+    }),
     async close() {
       await heart.stop();
       await opened.close();
@@ -292,6 +298,17 @@ function placeOf(location: Location, surroundings: Surroundings, open: Open): Pl
     default:
       return location satisfies never;
   }
+}
+
+/** Where it lies on a disk, as this machine has it mounted. */
+export function diskPath(
+  location: Location,
+  { folder, config }: Pick<Surroundings, 'folder' | 'config'>,
+): string | undefined {
+  if (location.kind === 's3') return undefined;
+  if (location.kind === 'file') return resolve(folder, location.path);
+  const setting = config.stores[`pvc://${location.volume}`];
+  return setting?.kind === 'mount' ? join(setting.mount, location.path) : undefined;
 }
 
 /** The setting with the longest name that the location begins with. */

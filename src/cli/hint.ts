@@ -6,7 +6,7 @@ import { OUR_MARKER } from '../core/marker.js';
 import type { Output } from '../core/step.js';
 import type { Outcome } from '../engine/events.js';
 import type { Seen, Subject } from '../engine/situation.js';
-import type { OpenEngine } from '../preset.js';
+import { diskPath, type OpenEngine } from '../preset.js';
 import type { Asked, Grounds } from '../quick/leave-hint.js';
 import { CONFIG_NAME, findConfig } from '../spec/find-config.js';
 import type { Terminal } from './terminal.js';
@@ -113,9 +113,7 @@ export class HintNotes {
     const location = parseLocation(text);
     const { stores, folder } = this.#engine.naming;
     if (location.kind === 's3' || this.#engine.places.at(location).store.traits.remote) return undefined;
-    if (location.kind === 'file') return resolve(folder, location.path);
-    const setting = stores[`pvc://${location.volume}`];
-    return setting?.kind === 'mount' ? join(setting.mount, location.path) : undefined;
+    return diskPath(location, { folder, config: { stores } });
   }
 }
 

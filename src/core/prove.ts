@@ -99,7 +99,9 @@ function foreignMarker(output: OutputSeen): Proof {
 
 function asRecorded(output: OutputSeen, record: WorkRecord, level: Exclude<Level, 'exists' | 'key'>): Proof {
   const recorded = record.outputs.find((o) => o.name === output.name);
-  if (!recorded || recorded.uri !== output.uri) return short('no-record', 'the record was made at another place');
+  // What is kept may have been put back here: then this place's own log names the record, and content tells the rest.
+  if (!recorded || (recorded.uri !== output.uri && recorded.artifact === undefined))
+    return short('no-record', 'the record was made at another place');
   const obstacle = obstacleToParts(output, recorded);
   if (obstacle) return obstacle;
   const { attempt } = record;

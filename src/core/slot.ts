@@ -105,6 +105,10 @@ export interface StoredOutput {
   readonly markerSeen: boolean;
   readonly count: number;
   readonly bytes: number;
+  /** Kept by content: its bytes can be put back. */
+  readonly artifact?: Digest;
+  /** The producer's marker, kept as well. */
+  readonly marker?: Digest;
   /** Content identity, where every part has a tag or was hashed. */
   readonly identity?: Digest;
   readonly parts: Stored<readonly Part[]>;

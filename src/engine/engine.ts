@@ -1,3 +1,4 @@
+import type { Digest } from '../core/brand.js';
 import type { Config } from '../core/config.js';
 import type { Location } from '../core/location.js';
 import type { StepInstance } from '../core/resolve.js';
@@ -31,6 +32,17 @@ export interface Engine {
   readonly sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   readonly execute: Execute;
   readonly events: Events;
+  /** Where outputs are kept by content; absent: none are, and none are put back. */
+  readonly artifacts?: Keeper;
+}
+
+/** Keeps what lies at a place by its content, and puts it back. */
+export interface Keeper {
+  /** Without the marker, our own names, and what is no part of an output. */
+  keep(location: Location, marker?: Location): Promise<Digest>;
+  restore(digest: Digest, location: Location): Promise<void>;
+  /** Can what was kept be put back there? */
+  canRestore(location: Location): boolean;
 }
 
 /** One start of what a step does. */

@@ -4,7 +4,7 @@ import { contentIdentity, type Part } from '../core/parts.js';
 import type { Stored, StoredOutput, StoredRecord } from '../core/slot.js';
 import { hashParts } from '../look/inputs.js';
 import { putObject } from './cache.js';
-import type { Engine } from './engine.js';
+import type { Engine, Keeper } from './engine.js';
 import type { OwnOutput } from './places.js';
 import { idOf, type Seen, type Subject } from './situation.js';
 
@@ -73,10 +73,11 @@ export async function recordOf(
 
 async function storedOutput(
   engine: Engine,
-  { output, location }: OwnOutput,
+  own: OwnOutput,
   listed: readonly Part[],
   markerSeen: boolean,
 ): Promise<StoredOutput> {
+  const { output, location } = own;
   const place = engine.places.at(location);
   const bytes = listed.reduce((sum, part) => sum + part.size, 0);
   const onVolume = place.store.traits.kind === 'file';
@@ -90,8 +91,21 @@ async function storedOutput(
     count: parts.length,
     bytes,
     ...(identity === undefined ? {} : { identity }),
+    ...(output.keep === 'artifact' && engine.artifacts && (await kept(engine.artifacts, own, markerSeen))),
     parts: await store(engine, parts),
   };
+}
+
+/** A producer's marker is nothing that we could write: it is kept as it is, and comes back last. */
+async function kept(
+  keeper: Keeper,
+  { location, marker }: OwnOutput,
+  markerSeen: boolean,
+): Promise<Pick<StoredOutput, 'artifact' | 'marker'>> {
+  const artifact = await keeper.keep(location, marker?.location);
+  return marker?.by === 'producer' && markerSeen
+    ? { artifact, marker: await keeper.keep(marker.location) }
+    : { artifact };
 }
 
 async function store<T>(engine: Engine, value: T): Promise<Stored<T>> {

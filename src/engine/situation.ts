@@ -94,8 +94,11 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     : [];
   const entries = new Map(keyRead?.view.records.map((entry) => [entry.attempt, entry]));
   const records: WorkRecord[] = [];
-  for (const record of stored)
-    records.push(await workRecord(engine, record, entries.get(record.attempt)?.tombstoned === true));
+  const restorable = new Set(places.filter((output) => canRestore(engine, output)).map(({ name }) => name));
+  for (const record of stored) {
+    const tombstoned = entries.get(record.attempt)?.tombstoned === true;
+    records.push(await workRecord(engine, record, { tombstoned, restorable }));
+  }
   const seen: OutputSeen[] = [];
   for (const output of outputs) {
     if (isValue(output)) seen.push(valueSeen(output, records));
@@ -141,14 +144,23 @@ async function recordsOf({ log, view }: Read, places: readonly LogState[]): Prom
 }
 
 /** A parts list that is gone or is not what its digest says leaves an output that nothing can match. */
-async function workRecord(engine: Engine, record: StoredRecord, tombstoned: boolean): Promise<WorkRecord> {
+async function workRecord(
+  engine: Engine,
+  record: StoredRecord,
+  { tombstoned, restorable }: { readonly tombstoned: boolean; readonly restorable: ReadonlySet<string> },
+): Promise<WorkRecord> {
   const outputs: WorkRecord['outputs'][number][] = [];
   for (const output of record.outputs) {
     const parts = await partsIn(engine, output);
-    if (parts) outputs.push({ name: output.name, uri: output.uri, parts, markerSeen: output.markerSeen });
+    const { name, uri, markerSeen, artifact } = output;
+    if (parts) outputs.push({ name, uri, parts, markerSeen, ...(artifact && restorable.has(name) && { artifact }) });
   }
   const { key, attempt, producedAt, trackMs } = record;
   return { key, attempt, producedAt, tombstoned, outputs, ...(trackMs === undefined ? {} : { trackMs }) };
+}
+
+function canRestore(engine: Engine, output: Output): boolean {
+  return output.keep === 'artifact' && engine.artifacts?.canRestore(parseLocation(output.path ?? '')) === true;
 }
 
 export async function partsIn(engine: Engine, { parts }: StoredOutput): Promise<readonly Part[] | undefined> {

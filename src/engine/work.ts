@@ -7,6 +7,7 @@ import type { Asked, Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import { Lease } from './lease.js';
 import { memoId, type RunMemo } from './memo.js';
+import { restoreOutputs } from './restore.js';
 import { lookAround, type Seen, type Subject, situationOf } from './situation.js';
 
 /** A look that is older is no ground for acting. */
@@ -105,7 +106,8 @@ async function turnTo(
       return undefined;
     case 'restore':
     case 'run': {
-      const prepared = await wanted.prepare();
+      // What is put back reads nothing.
+      const prepared = verdict.action === 'run' || asked.writeOff ? await wanted.prepare() : 'ready';
       if (prepared !== 'ready') return notBegun(prepared);
       const over = await wanted.turn();
       try {
@@ -166,6 +168,11 @@ async function act(
   say();
   let committed = false;
   try {
+    if (verdict.action === 'restore' && lease) {
+      const restored = await restoreOutputs(engine, subject, seen, verdict, lease);
+      committed = restored !== undefined;
+      return restored;
+    }
     const ended = await attempt(engine, subject, seen, lease ? asked : { ...asked, writeOff: true }, lease);
     if (!ended.ok) {
       const { ok: _, ...facts } = ended;

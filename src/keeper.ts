@@ -1,0 +1,71 @@
+import { dirname, join, relative } from 'node:path';
+import type { Blobs } from './artifacts/blobs.js';
+import { IntegrityError, StoreError } from './core/error.js';
+import { formatLocation, isTree, type Location } from './core/location.js';
+import { TEMPORARY } from './core/parts.js';
+import type { Keeper, WritablePlaces } from './engine/engine.js';
+
+interface Keeping {
+  readonly open: () => Promise<Blobs>;
+  readonly places: WritablePlaces;
+  /** Where a location lies on a disk of this machine. */
+  readonly pathOf: (location: Location) => string | undefined;
+}
+
+/** The artifacts of a cache, as the engine wants them: loaded when the first output is kept or put back. */
+export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
+  let opened: Promise<Blobs> | undefined;
+  const blobs = () => {
+    opened ??= open();
+    return opened;
+  };
+  return {
+    async keep(location, marker) {
+      try {
+        const path = pathOf(location);
+        const own = marker && markerBelow(location, marker, pathOf);
+        if (path === undefined) {
+          const { putObject, putObjects } = await import('./artifacts/put-objects.js');
+          const { store, key } = places.at(location);
+          const put = isTree(location)
+            ? putObjects(await blobs(), store, key, { marker: own })
+            : putObject(await blobs(), store, key);
+          return (await put).digest;
+        }
+        const { putFileArtifact, putTree } = await import('./artifacts/put.js');
+        const put = isTree(location)
+          ? putTree(await blobs(), path, { marker: own })
+          : putFileArtifact(await blobs(), path);
+        return (await put).digest;
+      } catch (error) {
+        // What cannot be kept costs the record, never the step.
+        if (!(error instanceof IntegrityError)) throw error;
+        const uri = formatLocation(location);
+        throw new StoreError(
+          'store/conflict',
+          `${uri} cannot be kept: ${error.message}`,
+          { store: uri },
+          { cause: error },
+        );
+      }
+    },
+    async restore(digest, location) {
+      const path = pathOf(location);
+      if (path === undefined) throw new Error(`internal: ${formatLocation(location)} lies on no disk`);
+      const target = path.replace(/\/+$/, '');
+      const { restore } = await import('./artifacts/restore.js');
+      await restore(await blobs(), digest, target, { trash: join(dirname(target), `${TEMPORARY}trash`) });
+    },
+    canRestore: (location) => pathOf(location) !== undefined,
+  };
+}
+
+function markerBelow(tree: Location, marker: Location, pathOf: Keeping['pathOf']): string | undefined {
+  const [outer, inner] = [pathOf(tree) ?? keyOf(tree), pathOf(marker) ?? keyOf(marker)];
+  const below = relative(outer, inner);
+  return below === '' || below.startsWith('..') ? undefined : below;
+}
+
+function keyOf(location: Location): string {
+  return location.kind === 's3' ? `/${location.bucket}/${location.key}` : location.path;
+}
