@@ -210,7 +210,7 @@ export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surr
 
 export interface OpenArtifacts {
   readonly blobs: Blobs;
-  readonly uri: string;
+  readonly cache: Cache;
   readonly places: OpenPlaces;
   /** Before the first write, and never by a look. */
   prepare(): Promise<void>;
@@ -226,7 +226,7 @@ export async function openArtifacts(uri: string, surroundings: Surroundings): Pr
     const { cache, cacheFolder } = openCache(uri, places, surroundings);
     return {
       blobs: await Blobs.open(cache.store, cache.hash),
-      uri: cache.uri,
+      cache,
       places,
       prepare: async () => (cacheFolder === undefined ? undefined : ownIgnore(cacheFolder)),
       close: () => places.close(),

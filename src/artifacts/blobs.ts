@@ -19,6 +19,7 @@ import {
 } from './layout.js';
 import { packBytes } from './pack.js';
 import { missing, wrongBytes } from './refuse.js';
+import { epochOf } from './truce.js';
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
@@ -38,6 +39,7 @@ export class Blobs {
   /** How many calls pay at once. */
   readonly width: number;
   #index = new BlobIndex();
+  #epoch = '';
 
   private constructor(store: Store, hash: Blake3) {
     this.store = store;
@@ -55,8 +57,15 @@ export class Blobs {
     return this.#index;
   }
 
+  /** Of the last sweep before the index was read. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
   /** What an index says counts only as long as its pack is there, whole: what was lost is written anew by the next put. */
   async reload(): Promise<void> {
+    // First: a sweep that begins after this is noticed by the next put.
+    const epoch = await epochOf(this.store);
     const [packs, bad, indexes] = await Promise.all([
       sizesBelow(this.store, PACKS),
       sizesBelow(this.store, QUARANTINE),
@@ -78,6 +87,7 @@ export class Blobs {
     }
     await flight.done();
     this.#index = index;
+    this.#epoch = epoch;
   }
 
   /** Of a list: small, whole, and verified. */

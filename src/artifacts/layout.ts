@@ -16,6 +16,8 @@ export const PACKS = `${VERSION}/packs/`;
 export const INDEXES = `${VERSION}/indexes/`;
 export const ARTIFACTS = `${VERSION}/artifacts/`;
 export const QUARANTINE = `${VERSION}/quarantine/`;
+/** Says whether somebody deletes, and when somebody last did. */
+export const SWEEP = `${VERSION}/sweep`;
 export const UPLOADS = `${VERSION}/uploads/`;
 
 export const chunkKey = (digest: Digest): StoreKey => sharded('chunks', digest);

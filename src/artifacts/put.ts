@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Digest } from '../core/brand.js';
@@ -7,7 +6,7 @@ import { BlobWriter } from './blob-writer.js';
 import type { Blobs } from './blobs.js';
 import { pathFault, targetFault } from './entry.js';
 import { fileTrouble } from './file-trouble.js';
-import { artifactKey, uploadKey } from './layout.js';
+import { artifactKey } from './layout.js';
 import { type ByteSource, type PutContext, putContent } from './put-content.js';
 import { putFile } from './put-file.js';
 import { changed } from './refuse.js';
@@ -15,6 +14,7 @@ import { type Root, writeRoot } from './root.js';
 import { stampOf } from './steady.js';
 import { newTally, type Tally } from './tally.js';
 import { TreeListWriter } from './tree-list.js';
+import { beginUpload } from './truce.js';
 import { type Walked, walkFolder } from './walk-folder.js';
 
 export interface PutOptions {
@@ -157,20 +157,21 @@ export async function put(
   signal?.throwIfAborted();
   const { store, hash } = blobs;
   const writer = new BlobWriter(blobs, tally);
-  const upload = uploadKey(randomBytes(12).toString('hex'));
   // Whoever cleans up sees that somebody may count on what no root names yet.
-  await store.write(upload, new TextEncoder().encode('{}\n'));
+  const upload = await beginUpload(store, signal);
   try {
+    if (upload.epoch !== blobs.epoch) await blobs.reload();
     const root = await act({ blobs: writer, hash, tally }).catch(fileTrouble);
     await writer.finish();
     signal?.throwIfAborted();
     const bytes = writeRoot(root);
     const digest = hash.digest(bytes);
-    const key = artifactKey(digest);
-    if ((await store.head(key))?.size !== bytes.byteLength) await store.write(key, bytes);
+    await upload.confirm();
+    // Also where it is there already: its new time says that it is wanted again.
+    await store.write(artifactKey(digest), bytes);
     return { digest, root, tally };
   } finally {
     await writer.abandon();
-    await store.remove(upload).catch(() => {});
+    await upload.end();
   }
 }

@@ -76,8 +76,8 @@ export function memoryStore(options: MemoryOptions = {}): Store {
       }
       if (call?.ifAbsent && items.has(key)) return { written: false };
       const etag = `write-${++writes}`;
-      // A copy: what the caller does to his buffer afterwards is none of ours.
-      items.set(key, { bytes: body.slice(), head: { key, size: body.byteLength, etag, modifiedAt: now() } });
+      // A copy: what the caller does to his buffer afterwards is none of ours. (`slice` of a Buffer copies nothing.)
+      items.set(key, { bytes: new Uint8Array(body), head: { key, size: body.byteLength, etag, modifiedAt: now() } });
       return { written: true, etag };
     },
 

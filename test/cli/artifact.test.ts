@@ -75,3 +75,33 @@ describe('artifact', () => {
     expect(fs.readdirSync(cwd).sort()).toEqual(['.stepaside', 'in']);
   });
 });
+
+describe('verify and gc', () => {
+  it('find what is wrong, and remove what nothing names', async () => {
+    const cwd = folderWith({ 'in/a': 'a'.repeat(100) });
+    await stepaside(['artifact', 'put', 'in'], { cwd });
+    expect(await stepaside(['verify', '--full'], { cwd })).toMatchObject({
+      code: 0,
+      stdout: '1 artifacts, 0 broken, 1 objects read (310 B)\n',
+    });
+    expect((await stepaside(['gc', '--dry-run'], { cwd })).stdout).toBe('1 artifacts kept; 0 objects would go, 0 B\n');
+    const [pack] = fs.readdirSync(join(cwd, '.stepaside/v1/packs'));
+    const bytes = fs.readFileSync(join(cwd, '.stepaside/v1/packs', pack!));
+    bytes[0]! ^= 1;
+    fs.writeFileSync(join(cwd, '.stepaside/v1/packs', pack!), bytes);
+    const bad = await stepaside(['verify', '--full', '--json'], { cwd });
+    expect(bad).toMatchObject({ code: 1 });
+    expect(bad.json()).toMatchObject({
+      bad: [{ key: `v1/packs/${pack}` }],
+      broken: [{ why: expect.stringContaining('gone') }],
+    });
+    await new Promise((done) => setTimeout(done, 1100));
+    const dry = await stepaside(['gc', '--older-than', '1s', '--dry-run', '--json'], { cwd });
+    expect(dry.json()).toMatchObject({ ended: 'dry-run', doomed: [{ kind: 'artifact' }, { kind: 'pack' }] });
+    const gone = await stepaside(['gc', '--older-than', '1s'], { cwd });
+    expect(gone.stdout).toMatch(/0 artifacts kept; 2 objects removed/);
+    expect((await stepaside(['artifact', 'ls'], { cwd })).stderr).toMatch('no artifacts');
+    expect(await stepaside(['gc', '--older-than', 'soon'], { cwd })).toMatchObject({ code: 2 });
+    expect(await stepaside(['verify', '--sample', '2'], { cwd })).toMatchObject({ code: 2 });
+  });
+});

@@ -1,0 +1,149 @@
+import type { Digest } from '../core/brand.js';
+import { IntegrityError } from '../core/error.js';
+import { compareUtf8 } from '../core/utf8.js';
+import { chunksOf, entriesOf, listArtifacts, readArtifact } from './artifact.js';
+import type { Spot } from './blob-index.js';
+import type { Blobs } from './blobs.js';
+import { readBytes } from './bytes.js';
+import { type Content, isStored, readChunkList } from './content.js';
+import { CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey } from './layout.js';
+import { newTally, type Tally } from './tally.js';
+
+export interface VerifyOptions {
+  /** `index`: all that lists name is there. `sample`: and some of the bytes are right. `full`: all of them. */
+  readonly level: 'index' | 'sample' | 'full';
+  /** Of the objects, for `sample`; 0.01 is one in a hundred. */
+  readonly share?: number | undefined;
+  /** Ends after about so many bytes; `next` says where to go on. */
+  readonly budgetBytes?: number | undefined;
+  /** Go on after this key. */
+  readonly after?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly tally?: Tally | undefined;
+  /** For `sample`: which objects. */
+  readonly random?: (() => number) | undefined;
+}
+
+export interface Verified {
+  readonly artifacts: number;
+  /** Artifacts that cannot be restored as the store is: who asks for one gets a miss. */
+  readonly broken: readonly { readonly digest: Digest; readonly why: string }[];
+  /** Blobs whose bytes were wrong: put aside, so that the next put stores them anew. */
+  readonly bad: readonly { readonly digest: Digest; readonly key: string }[];
+  readonly checkedObjects: number;
+  readonly checkedBytes: number;
+  /** The last key that was checked, where the budget did not do for all. */
+  readonly next?: string;
+}
+
+/** Looks, and puts bad bytes aside. Deletes nothing. */
+export async function verify(blobs: Blobs, options: VerifyOptions): Promise<Verified> {
+  const bytes =
+    options.level === 'index' ? { checkedObjects: 0, checkedBytes: 0, bad: [] } : await checkBytes(blobs, options);
+  if (bytes.bad.length > 0) await blobs.reload();
+  return { ...(await checkLists(blobs, options)), ...bytes };
+}
+
+async function checkLists(blobs: Blobs, { signal }: VerifyOptions): Promise<Pick<Verified, 'artifacts' | 'broken'>> {
+  const broken: { digest: Digest; why: string }[] = [];
+  const chunks = new Set<Digest>();
+  for await (const { key } of blobs.store.list(CHUNKS)) {
+    const digest = digestIn(key);
+    if (digest !== undefined) chunks.add(digest);
+  }
+  let artifacts = 0;
+  for await (const { digest } of listArtifacts(blobs)) {
+    signal?.throwIfAborted();
+    artifacts += 1;
+    try {
+      for await (const blob of blobsOf(blobs, digest))
+        if (!blobs.index.has(blob) && !chunks.has(blob))
+          throw new IntegrityError('integrity/missing', `${blob} is gone`);
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      broken.push({ digest, why: error.message });
+    }
+  }
+  return { artifacts, broken };
+}
+
+/** Every blob that an artifact needs, its lists among them. */
+export async function* blobsOf(blobs: Blobs, digest: Digest): AsyncGenerator<Digest> {
+  const root = await readArtifact(blobs, digest);
+  if (root.kind === 'tree') yield* root.pages;
+  for await (const entries of entriesOf(blobs, root))
+    for (const entry of entries) {
+      if (entry.kind !== 'file' || !isStored(entry.content)) continue;
+      const { list } = entry.content;
+      if (list === undefined) yield entry.content.digest;
+      else yield* listedBlobs(blobs, entry.content, list);
+    }
+}
+
+async function* listedBlobs(blobs: Blobs, content: Content, list: Digest): AsyncGenerator<Digest> {
+  yield list;
+  yield* readChunkList(await blobs.read(list)).pages;
+  for await (const chunks of chunksOf(blobs, content)) for (const { digest } of chunks) yield digest;
+}
+
+async function checkBytes(blobs: Blobs, options: VerifyOptions) {
+  const { level, share = 0.01, budgetBytes = Number.POSITIVE_INFINITY, after, signal, random = Math.random } = options;
+  const { tally = newTally() } = options;
+  const bad: { digest: Digest; key: string }[] = [];
+  let [checkedObjects, checkedBytes] = [0, 0];
+  let last: string | undefined;
+  const packed = packsOf(blobs);
+  for (const prefix of [CHUNKS, PACKS]) {
+    if (after !== undefined && compareUtf8(after, `${prefix}~`) > 0) continue;
+    for await (const { key, size } of blobs.store.list(prefix, after?.startsWith(prefix) === true ? { after } : {})) {
+      signal?.throwIfAborted();
+      const digest = digestIn(key);
+      if (digest === undefined || (level === 'sample' && random() >= share)) continue;
+      if (checkedBytes >= budgetBytes)
+        return { bad, checkedObjects, checkedBytes, ...(last !== undefined && { next: last }) };
+      const wrong =
+        prefix === CHUNKS ? await checkChunk(blobs, digest) : await checkPack(blobs, digest, packed.get(digest) ?? []);
+      for (const one of wrong) bad.push({ digest: one, key });
+      checkedObjects += 1;
+      checkedBytes += size;
+      tally.files += 1;
+      tally.bytes += size;
+      last = key;
+    }
+  }
+  return { bad, checkedObjects, checkedBytes };
+}
+
+async function checkChunk(blobs: Blobs, digest: Digest): Promise<readonly Digest[]> {
+  const bytes = await readBytes(blobs.store, chunkKey(digest), CHUNK);
+  if (bytes !== undefined && blobs.hash.digest(bytes) === digest) return [];
+  // What is larger than any chunk is no chunk, and too large to be carried elsewhere.
+  if (bytes !== undefined) await blobs.quarantine(digest, bytes);
+  return [digest];
+}
+
+async function checkPack(
+  blobs: Blobs,
+  pack: Digest,
+  spots: readonly (readonly [Digest, Spot])[],
+): Promise<readonly Digest[]> {
+  const bytes = await readBytes(blobs.store, packKey(pack), PACK + PACKED);
+  const bad: Digest[] = [];
+  for (const [digest, { at, size }] of spots) {
+    const blob = bytes?.subarray(at, at + size) ?? Buffer.alloc(0);
+    if (blobs.hash.digest(blob) === digest) continue;
+    bad.push(digest);
+    await blobs.quarantine(digest, blob, pack);
+  }
+  return bad;
+}
+
+function packsOf(blobs: Blobs): ReadonlyMap<Digest, (readonly [Digest, Spot])[]> {
+  const packs = new Map<Digest, (readonly [Digest, Spot])[]>();
+  for (const row of blobs.index) {
+    const known = packs.get(row[1].pack);
+    if (known === undefined) packs.set(row[1].pack, [row]);
+    else known.push(row);
+  }
+  return packs;
+}

@@ -1,0 +1,53 @@
+import { newTally } from '../artifacts/tally.js';
+import { verify as verifyArtifacts } from '../artifacts/verify.js';
+import { onArtifacts } from './at-artifacts.js';
+import { bytesText } from './bytes-text.js';
+import { type Args, UsageError } from './command.js';
+import { EXIT } from './exit.js';
+import { progress } from './progress.js';
+
+export const verify = onArtifacts(async ({ args, terminal, blobs, signal }) => {
+  const share = shareOf(args);
+  const tally = newTally();
+  const stop = progress({ terminal, tally, verb: 'verify', quiet: args.on('json') || args.on('quiet') });
+  const found = await verifyArtifacts(blobs, {
+    level: args.on('full') ? 'full' : share === undefined ? 'index' : 'sample',
+    share,
+    budgetBytes: sizeOf(args),
+    after: args.one('after'),
+    signal,
+    tally,
+  }).finally(stop);
+  const exit = found.broken.length > 0 || found.bad.length > 0 ? EXIT.failed : EXIT.good;
+  if (args.on('json')) {
+    terminal.json('verify', { exitCode: exit, ...found });
+    return exit;
+  }
+  const { paint } = terminal;
+  for (const { digest, key } of found.bad) terminal.data(`${paint.bad('bad   ')}  ${digest}  in ${key}: put aside`);
+  for (const { digest, why } of found.broken) terminal.data(`${paint.bad('broken')}  ${digest}  ${why}`);
+  const read =
+    found.checkedObjects > 0 ? `, ${found.checkedObjects} objects read (${bytesText(found.checkedBytes)})` : '';
+  terminal.data(`${found.artifacts} artifacts, ${found.broken.length} broken${read}`);
+  if (found.next !== undefined) terminal.note(`the budget is used up; go on with --after ${found.next}`);
+  return exit;
+});
+
+function shareOf(args: Args): number | undefined {
+  const text = args.one('sample');
+  if (text === undefined) return undefined;
+  if (args.on('full')) throw new UsageError('--sample and --full exclude each other');
+  const share = Number(text);
+  if (!(share > 0 && share <= 1)) throw new UsageError(`--sample ${text}: a share above 0, up to 1`);
+  return share;
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+function sizeOf(args: Args): number | undefined {
+  const text = args.one('budget');
+  if (text === undefined) return undefined;
+  const [, number, unit] = /^([1-9][0-9]{0,9})(|KiB|MiB|GiB|TiB)$/.exec(text) ?? [];
+  if (number === undefined) throw new UsageError(`--budget ${text}: a size as in 500MiB or 100GiB`);
+  return Number(number) * UNITS[unit!]!;
+}

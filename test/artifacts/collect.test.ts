@@ -1,0 +1,176 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { type CollectOptions, collect } from '../../src/artifacts/collect.js';
+import { putStream, putTree } from '../../src/artifacts/put.js';
+import { restore } from '../../src/artifacts/restore.js';
+import { beginSweep } from '../../src/artifacts/truce.js';
+import { verify } from '../../src/artifacts/verify.js';
+import type { Digest } from '../../src/core/brand.js';
+import { memoryStore } from '../../src/drivers/memory.js';
+import type { Store } from '../../src/store/store.js';
+import { randomFrom, seedOfRun } from '../conformance/random.js';
+import { folderWith } from '../rig/cli.js';
+import { allKeys, bytesOf, openBlobs, snapshot } from './rig.js';
+
+const MIB = 2 ** 20;
+const seed = seedOfRun();
+const DAY = 86_400_000;
+
+const options = (keep: readonly Digest[], more: Partial<CollectOptions> = {}): CollectOptions => ({
+  keep: async (digest) => (keep.includes(digest) ? 'wanted' : undefined),
+  graceMs: 1000,
+  now: () => Date.now() + DAY,
+  ...more,
+});
+
+async function two() {
+  const folder = folderWith({ 'one/a': 'a', 'two/b': 'b' });
+  const random = randomFrom(seed);
+  const shared = bytesOf(random, 9 * MIB);
+  for (const name of ['one', 'two']) {
+    fs.writeFileSync(join(folder, name, 'shared'), shared);
+    fs.writeFileSync(join(folder, name, 'own'), bytesOf(random, 3 * MIB));
+  }
+  const store = memoryStore();
+  const one = (await putTree(await openBlobs(store), join(folder, 'one'))).digest;
+  const second = (await putTree(await openBlobs(store), join(folder, 'two'))).digest;
+  return { folder, store, one, second };
+}
+
+describe('collect', () => {
+  it('says first, then removes what nothing kept holds, and no byte of what is kept', async () => {
+    const { folder, store, one, second } = await two();
+    const before = await allKeys(store);
+    const said = await collect(await openBlobs(store), options([one], { dryRun: true }));
+    expect(said).toMatchObject({ ended: 'dry-run', kept: 1 });
+    expect(said.doomed.map(({ kind }) => kind).sort()).toEqual(['artifact', 'chunk', 'pack']);
+    expect(await allKeys(store)).toEqual(before);
+    const done = await collect(await openBlobs(store), options([one]));
+    expect(done).toMatchObject({ ended: 'done', kept: 1, doomed: said.doomed });
+    expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({
+      artifacts: 1,
+      broken: [],
+      bad: [],
+    });
+    await restore(await openBlobs(store), one, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'one')));
+    await expect(restore(await openBlobs(store), second, join(folder, 'no'))).rejects.toMatchObject({
+      code: 'integrity/missing',
+    });
+  });
+
+  it('what is young stays, whether anything keeps it or not', async () => {
+    const { store } = await two();
+    const before = await allKeys(store);
+    expect(await collect(await openBlobs(store), options([], { now: Date.now, graceMs: DAY }))).toMatchObject({
+      ended: 'done',
+      doomed: [],
+    });
+    expect(await allKeys(store)).toEqual(before);
+  });
+
+  it('writers at work are waited for, and where they do not end nothing is removed', async () => {
+    const { store, one } = await two();
+    await store.write('v1/uploads/somebody', Buffer.from('1\n'));
+    const now = Date.now;
+    const soon = options([one], { now: () => now() + 2000, waitMs: 300 });
+    expect(await collect(await openBlobs(store), soon)).toMatchObject({ ended: 'busy', doomed: [] });
+    // Long without a sign of life: dead.
+    expect(await collect(await openBlobs(store), options([one]))).toMatchObject({ ended: 'done' });
+    expect(await allKeys(store, 'v1/uploads/')).toEqual([]);
+  });
+
+  it('a writer waits while somebody sweeps, and reads the index anew', async () => {
+    const { folder, store, one } = await two();
+    const stale = await openBlobs(store);
+    await collect(await openBlobs(store), options([one]));
+    const sweeping = await beginSweep(store, () => Date.now() + DAY, 0);
+    let ended = false;
+    const putting = putTree(stale, join(folder, 'two')).then((result) => {
+      ended = true;
+      return result;
+    });
+    await new Promise((done) => setTimeout(done, 400));
+    expect(ended).toBe(false);
+    await sweeping!.end();
+    const { digest } = await putting;
+    await restore(await openBlobs(store), digest, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'two')));
+  });
+
+  it('killed at any removal: what is kept is whole, and the next one finishes', async () => {
+    for (let at = 0; at < 3; at++) {
+      const { store, one } = await two();
+      let removals = 0;
+      const dying: Store = {
+        ...store,
+        remove: async (key, call) => {
+          if (!key.includes('uploads') && removals++ === at) throw new Error('killed');
+          return store.remove(key, call);
+        },
+      };
+      await expect(collect(await openBlobs(dying), options([one]))).rejects.toThrow('killed');
+      expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+      await collect(await openBlobs(store), options([one]));
+      expect((await collect(await openBlobs(store), options([one]))).doomed).toEqual([]);
+    }
+  });
+
+  it(`20 writers and a sweeper that never rests: no artifact that was promised is broken (STEPASIDE_SEED=${seed})`, async () => {
+    const store = slow(memoryStore());
+    const promised = new Set<Digest>();
+    const random = randomFrom(seed);
+    const pieces = Array.from({ length: 12 }, () => bytesOf(random, MIB + 10));
+    let writing = 20;
+    const writer = async () => {
+      for (let i = 0; i < 10; i++) {
+        const picked = Array.from(
+          { length: 1 + Math.floor(random() * 2) },
+          () => pieces[Math.floor(random() * pieces.length)]!,
+        );
+        const { digest } = await putStream(await openBlobs(store), picked);
+        promised.add(digest);
+        // Some are given up again at once.
+        if (random() < 0.7) promised.delete(digest);
+      }
+      writing -= 1;
+    };
+    let [sweeps, removed] = [0, 0];
+    const sweeper = async () => {
+      while (writing > 0) {
+        // No grace at all: only the truce protects them. What was promised is asked at the moment of the question.
+        const done = await collect(await openBlobs(store), {
+          keep: async (digest) => (promised.has(digest) ? 'promised' : undefined),
+          graceMs: -1000,
+          now: Date.now,
+          waitMs: 2000,
+        });
+        sweeps += 1;
+        removed += done.doomed.length;
+      }
+    };
+    await Promise.all([...Array.from({ length: 20 }, writer), sweeper()]);
+    expect(sweeps).toBeGreaterThan(1);
+    expect(removed).toBeGreaterThan(3);
+    const { broken } = await verify(await openBlobs(store), { level: 'full' });
+    expect(broken.filter(({ digest }) => promised.has(digest))).toEqual([]);
+  }, 120_000);
+});
+
+/** Each call takes a turn or a few of the event loop, so that calls of many interleave. */
+function slow(store: Store): Store {
+  const later =
+    <A extends unknown[], R>(call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      await new Promise((done) => setTimeout(done, Math.random() * 2));
+      return call(...args);
+    };
+  return {
+    ...store,
+    head: later(store.head),
+    read: later(store.read),
+    write: later(store.write),
+    remove: later(store.remove),
+  };
+}

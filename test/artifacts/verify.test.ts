@@ -1,0 +1,72 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { putTree } from '../../src/artifacts/put.js';
+import { verify } from '../../src/artifacts/verify.js';
+import { randomFrom, seedOfRun } from '../conformance/random.js';
+import { folderWith } from '../rig/cli.js';
+import { allKeys, bytesOf, openBlobs, readAll } from './rig.js';
+
+const MIB = 2 ** 20;
+
+async function stored() {
+  const folder = folderWith({ 'in/a': 'a', 'in/b': 'b' });
+  const random = randomFrom(seedOfRun());
+  fs.writeFileSync(join(folder, 'in/large'), bytesOf(random, 17 * MIB));
+  fs.writeFileSync(join(folder, 'in/middle'), bytesOf(random, 2 * MIB));
+  const blobs = await openBlobs();
+  const { digest } = await putTree(blobs, join(folder, 'in'));
+  return { folder, blobs, digest };
+}
+
+async function flip(blobs: Awaited<ReturnType<typeof openBlobs>>, key: string): Promise<void> {
+  const bytes = await readAll(blobs.store, key);
+  bytes[0]! ^= 1;
+  await blobs.store.write(key, bytes);
+}
+
+describe('verify', () => {
+  it('finds nothing in a good store, at any level', async () => {
+    const { blobs } = await stored();
+    for (const level of ['index', 'sample', 'full'] as const)
+      expect(await verify(blobs, { level, share: 1 })).toMatchObject({ artifacts: 1, broken: [], bad: [] });
+  });
+
+  it('full: wrong bytes are put aside, the artifact is called broken, and a put mends it', async () => {
+    const { folder, blobs, digest } = await stored();
+    const [chunk] = await allKeys(blobs.store, 'v1/chunks/');
+    const [pack] = await allKeys(blobs.store, 'v1/packs/');
+    for (const key of [chunk!, pack!]) await flip(blobs, key);
+    expect(await verify(await openBlobs(blobs.store), { level: 'index' })).toMatchObject({ broken: [] });
+    const found = await verify(await openBlobs(blobs.store), { level: 'full' });
+    expect(found.bad.map(({ key }) => key).sort()).toEqual([chunk, pack]);
+    expect(found.broken.map((broken) => broken.digest)).toEqual([digest]);
+    expect((await allKeys(blobs.store, 'v1/quarantine/')).length).toBe(2);
+    await putTree(await openBlobs(blobs.store), join(folder, 'in'));
+    expect(await verify(await openBlobs(blobs.store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+  });
+
+  it('index: what is gone is told', async () => {
+    const { blobs, digest } = await stored();
+    const [chunk] = await allKeys(blobs.store, 'v1/chunks/');
+    await blobs.store.remove(chunk!);
+    expect((await verify(blobs, { level: 'index' })).broken).toMatchObject([
+      { digest, why: expect.stringContaining('gone') },
+    ]);
+  });
+
+  it('a budget ends it, and it goes on from there', async () => {
+    const { blobs } = await stored();
+    const all = await allKeys(blobs.store);
+    const objects = all.filter((key) => /chunks|packs/.test(key)).length;
+    let after: string | undefined;
+    let checked = 0;
+    for (let rounds = 0; rounds < 20; rounds++) {
+      const found = await verify(blobs, { level: 'full', budgetBytes: 1, after });
+      checked += found.checkedObjects;
+      after = found.next;
+      if (after === undefined) break;
+    }
+    expect(checked).toBe(objects);
+  });
+});
