@@ -23,7 +23,7 @@ const [LEAST, MOST] = [8, 128];
 /** Questions under way at once that are no part of a listing. */
 const WIDTH = 64;
 /** Listings that may turn out to be useless, and one more for so many questions. */
-const [SPARE, SPARE_PER] = [2, 256];
+const [SPARE, SPARE_PER] = [1, 512];
 /** Listings more than full pages would need, for doing several at once. */
 const EXTRA = 2;
 
