@@ -29,7 +29,7 @@ export interface Ran {
 }
 
 /** Looks at once: enough to hide the network's delay, few enough to bound memory. */
-const LOOKS = 32;
+const LOOKS = 256;
 
 interface Ended {
   readonly outcome: Outcome;

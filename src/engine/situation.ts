@@ -99,16 +99,16 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     const tombstoned = entries.get(record.attempt)?.tombstoned === true;
     records.push(await workRecord(engine, record, { tombstoned, restorable }));
   }
-  const seen: OutputSeen[] = [];
-  for (const output of outputs) {
-    if (isValue(output)) seen.push(valueSeen(output, records));
-    else {
+  // Asked together, they can be answered together.
+  const seen = await Promise.all(
+    outputs.map(async (output) => {
+      if (isValue(output)) return valueSeen(output, records);
       const read = placeReads.get(output.name);
       const found = await lookAtOutput(engine, subject, output, key);
       const log = read ? logOf(read.view) : newestLog(records);
-      seen.push(await settled(engine, subject, output, { ...found, log }, records));
-    }
-  }
+      return settled(engine, subject, output, { ...found, log }, records);
+    }),
+  );
   const all = [
     ...(keyRead ? [{ read: keyRead, what: 'the same work' }] : []),
     ...[...placeReads].map(([name, read]) => ({ read, what: `work at ${name}` })),
