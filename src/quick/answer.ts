@@ -32,7 +32,7 @@ function holds({ epoch, texts, absent, files, inputs, folders }: Hint, rehash: b
   if (readFileSync(epoch[0], 'utf8') !== epoch[1]) return false;
   for (const [path, text] of texts) if (readFileSync(path, 'utf8') !== text) return false;
   for (const path of absent) if (statSync(path, { throwIfNoEntry: false })) return false;
-  for (const guard of folders) if (!isAsItWas(guard)) return false;
+  if (__SABOTAGE__ !== 'folders-unguarded') for (const guard of folders) if (!isAsItWas(guard)) return false;
   for (const guard of files) if (!isAsItWas(guard)) return false;
   for (const guard of inputs) if (!isAsItWas(guard) || (rehash && digestOf(guard[0]) !== guard[5])) return false;
   return true;

@@ -20,7 +20,7 @@ export function example(name: string): Example {
   const folder = join(above, name);
   // What somebody who tried it in place left behind (examples/.gitignore) is not part of it.
   const made =
-    /(\/\.stepaside|\/runs\.log|-exists\/lake\/\w+\/dt=2024-01-02|-success\/lake|\/sales|\d-[\w-]+\/(out|report))$/;
+    /(\/\.stepaside|\/runs\.log|-exists\/lake\/\w+\/dt=2024-01-02|-success\/lake|\/sales|\d-[\w-]+\/(out|report|model|card\.txt))$/;
   const filter = (path: string) => !made.test(path);
   cpSync(join(root, 'examples', name), folder, { recursive: true, filter });
   const start: Example['stepaside'] = (words, options) => stepaside(words, { cwd: folder, ...options });
