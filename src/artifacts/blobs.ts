@@ -23,7 +23,7 @@ import { epochOf } from './truce.js';
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
-const RANGE = 2 * 2 ** 20;
+const RANGE = { local: 2 ** 20, remote: 2 * 2 ** 20 };
 /** An index of more than a hundred packs of the smallest blobs is none of ours. */
 const MAX_INDEX = 64 * 2 ** 20;
 
@@ -44,7 +44,7 @@ export class Blobs {
   private constructor(store: Store, hash: Blake3) {
     this.store = store;
     this.hash = hash;
-    this.width = store.traits.remote ? 16 : 4;
+    this.width = store.traits.remote ? 8 : 4;
   }
 
   static async open(store: Store, hash: Blake3): Promise<Blobs> {
@@ -118,7 +118,8 @@ export class Blobs {
           await this.#check(digest, size, bytes);
           await give(digest, bytes);
         });
-      for (const range of rangesOf(spots.packed))
+      const most = this.store.traits.remote ? RANGE.remote : RANGE.local;
+      for (const range of rangesOf(spots.packed, most))
         await flight.add(async () => {
           const { pack, from, to } = range;
           const bytes = await readBytes(this.store, packKey(pack), to - from, { offset: from, length: to - from });
@@ -211,7 +212,7 @@ interface Range {
   readonly blobs: Placed[];
 }
 
-function rangesOf(placed: readonly Placed[]): readonly Range[] {
+function rangesOf(placed: readonly Placed[], most: number): readonly Range[] {
   const byPack = new Map<Digest, Placed[]>();
   for (const blob of placed) {
     const known = byPack.get(blob.spot.pack);
@@ -224,7 +225,7 @@ function rangesOf(placed: readonly Placed[]): readonly Range[] {
     let range: Range | undefined;
     for (const blob of blobs) {
       const { at, size } = blob.spot;
-      if (range === undefined || at - range.to > GAP || at + size - range.from > RANGE) {
+      if (range === undefined || at - range.to > GAP || at + size - range.from > most) {
         range = { pack, from: at, to: at + size, blobs: [] };
         ranges.push(range);
       }

@@ -211,7 +211,7 @@ class Pace {
     this.#sum += ms;
     this.#count += 1;
     if (this.#count < 64) return;
-    this.#slow = this.#sum / this.#count > 0.1;
+    this.#slow = this.#sum / this.#count > 0.3;
     this.#sum = 0;
     this.#count = 0;
   }
