@@ -7,8 +7,8 @@ import { beginSweep } from './truce.js';
 import { blobsOf } from './verify.js';
 
 export interface CollectOptions {
-  /** Why an artifact stays; undefined where nothing keeps it. Asked of each, and again of those that came meanwhile. */
-  readonly keep: (digest: Digest) => Promise<string | undefined>;
+  /** What stays, and why. Asked when the marking begins, and once more when nobody writes: a record may have come since. */
+  readonly kept: () => Promise<ReadonlyMap<Digest, string>>;
   /** What is younger stays: somebody may be about to name it. Longer than the longest run. */
   readonly graceMs: number;
   /** Milliseconds since 1970 by the store's clock. */
@@ -90,11 +90,12 @@ class Marks {
 
   /** Every root that something keeps or that is young, and all it needs; those seen before are not read again. */
   async all(signal: AbortSignal | undefined): Promise<void> {
-    const { graceMs, now, keep } = this.#options;
+    const { graceMs, now } = this.#options;
+    const kept = await this.#options.kept();
     for await (const { digest, putAt } of listArtifacts(this.#blobs)) {
       signal?.throwIfAborted();
       if (this.#roots.has(digest)) continue;
-      if (putAt < now() - graceMs && (await keep(digest)) === undefined) continue;
+      if (putAt < now() - graceMs && !kept.has(digest)) continue;
       this.#roots.set(digest, putAt);
       try {
         for await (const blob of blobsOf(this.#blobs, digest)) this.#mark(blob);

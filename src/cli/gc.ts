@@ -1,7 +1,6 @@
 import { collect } from '../artifacts/collect.js';
 import type { Digest } from '../core/brand.js';
 import { parseDuration } from '../core/duration.js';
-import type { StoredOutput } from '../core/slot.js';
 import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { type Args, UsageError } from './command.js';
@@ -13,8 +12,14 @@ export const gc = onArtifacts(async (at) => {
   const kept = new Set<Digest>();
   for (const text of args.all('keep')) kept.add(await findArtifact(blobs, text));
   const clock = await blobs.store.abilities.clock?.().catch(() => undefined);
+  if (!blobs.store.traits.strongList)
+    throw new UsageError(
+      `${at.cache.uri} is on a store whose listings may lag behind: what somebody just wrote could be taken for rubbish`,
+      'run gc on a machine where the folder is on a disk of its own',
+    );
   const found = await collect(blobs, {
-    keep: async (digest) => (kept.has(digest) ? 'kept by --keep' : await named(at, digest)),
+    kept: async () =>
+      new Map([...(await namedByRecords(at)), ...[...kept].map((one) => [one, 'kept by --keep'] as const)]),
     graceMs: ageOf(args),
     now: () => Date.now() + Math.round(clock?.offsetMs ?? 0),
     dryRun: args.on('dry-run'),
@@ -37,14 +42,16 @@ export const gc = onArtifacts(async (at) => {
   return exit;
 });
 
-/** Asked anew each time: a record may have come since. */
-async function named({ cache }: AtArtifacts, digest: Digest): Promise<string | undefined> {
+/** A log that cannot be read may name anything: then the error goes up, and nothing is removed. */
+async function namedByRecords({ cache }: AtArtifacts): Promise<ReadonlyMap<Digest, string>> {
+  const named = new Map<Digest, string>();
   for await (const { key, record, entry } of allRecords({ cache })) {
     if (entry.tombstoned === true && entry.pinned !== true) continue;
-    if (record.outputs.some((output: StoredOutput & { readonly artifact?: Digest }) => output.artifact === digest))
-      return `the record of ${record.step} names it (${key.slice(0, 19)})`;
+    const why = `the record of ${record.step} names it (${key.slice(0, 19)})`;
+    for (const { artifact, marker } of record.outputs)
+      for (const digest of [artifact, marker]) if (digest !== undefined) named.set(digest, why);
   }
-  return undefined;
+  return named;
 }
 
 function ageOf(args: Args): number {

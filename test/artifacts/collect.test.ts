@@ -18,7 +18,7 @@ const seed = seedOfRun();
 const DAY = 86_400_000;
 
 const options = (keep: readonly Digest[], more: Partial<CollectOptions> = {}): CollectOptions => ({
-  keep: async (digest) => (keep.includes(digest) ? 'wanted' : undefined),
+  kept: async () => new Map(keep.map((digest) => [digest, 'wanted'])),
   graceMs: 1000,
   now: () => Date.now() + DAY,
   ...more,
@@ -141,7 +141,7 @@ describe('collect', () => {
       while (writing > 0) {
         // No grace at all: only the truce protects them. What was promised is asked at the moment of the question.
         const done = await collect(await openBlobs(store), {
-          keep: async (digest) => (promised.has(digest) ? 'promised' : undefined),
+          kept: async () => new Map([...promised].map((digest) => [digest, 'promised'])),
           graceMs: -1000,
           now: Date.now,
           waitMs: 2000,

@@ -132,3 +132,21 @@ describe('keep: artifact', () => {
     rmSync(other, { recursive: true });
   });
 });
+
+it('gc keeps what records name, markers too, and takes it when they are invalidated', async () => {
+  const w = workflow();
+  await w.run();
+  const gc = async () =>
+    (await stepaside(['gc', '--older-than', '0s', '--json'], { cwd: w.cwd })).json() as {
+      kept: number;
+      doomed: unknown[];
+    };
+  await new Promise((done) => setTimeout(done, 50));
+  expect(await gc()).toMatchObject({ kept: 3, doomed: [] });
+  w.remove('model');
+  expect(await w.run(['--materialize'])).toMatchObject({ train: 'avoided kept-artifact' });
+  await stepaside(['invalidate', '--step', 'train'], { cwd: w.cwd });
+  expect(await gc()).toMatchObject({ kept: 1 });
+  expect((await gc()).doomed).toEqual([]);
+  expect(await w.run()).toMatchObject({ code: 0, train: 'ran invalidated', report: 'avoided parts-match' });
+});
