@@ -13,7 +13,8 @@ export interface Hand {
 
 export async function startHand(): Promise<Hand> {
   const shops = new Map<string, Make>();
-  const server = createServer((socket) => void answer(socket, shops));
+  // Whose asker was killed in the middle has nobody to tell.
+  const server = createServer((socket) => void answer(socket, shops).catch(() => undefined));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   return {
     port: (server.address() as { port: number }).port,
