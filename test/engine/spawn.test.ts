@@ -38,7 +38,7 @@ async function written(file: string): Promise<string> {
 }
 
 async function dead(pid: number): Promise<boolean> {
-  for (let i = 0; i < 100 && lives(pid); i++) await wait(10);
+  for (let i = 0; i < 1000 && lives(pid); i++) await wait(10);
   return !lives(pid);
 }
 
