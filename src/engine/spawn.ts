@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
-import { guarded } from './guardian.js';
+import { guarding } from './guardian.js';
 
 export interface Spawned {
   readonly argv: readonly string[];
@@ -28,6 +28,7 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
   return new Promise((resolve) => {
     const inherit = output === 'inherit';
     let child: ChildProcess;
+    const begun = env['STEPASIDE_RUN'] === undefined ? undefined : guarding(env['STEPASIDE_RUN']);
     try {
       child = spawn(program, args, {
         cwd: folder,
@@ -43,7 +44,7 @@ export function run({ argv, folder, env, timeoutMs, signal, kill: killing, outpu
       resolve({ exitCode: 126, why: 'not-executable' });
       return;
     }
-    const over = child.pid === undefined ? undefined : guarded(child.pid);
+    const over = child.pid === undefined ? undefined : begun?.(child.pid);
     let why: Ended['why'];
     let grace: NodeJS.Timeout | undefined;
     const kill = (name: NodeJS.Signals) => {
