@@ -37,6 +37,15 @@ export async function restoreOutputs(
       await engine.artifacts!.restore(stored.artifact!, own.location);
       await checkParts(engine, subject, { own, stored }, record.key);
     }
+    for (const { own } of wanted) {
+      const log = seen.placeReads.get(own.output.name)!.log;
+      const entry = { kind: 'commit', attempt: lease.attemptOf(log), key: record.key, of: record.attempt } as const;
+      if (!(await lease.append(log, entry))) return undefined;
+    }
+    for (const { own, stored } of wanted) {
+      if (stored.marker !== undefined) await engine.artifacts!.restore(stored.marker, own.marker!.location);
+      else await mark(engine, own, mine, stored);
+    }
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     // What is kept is gone or is not what it was: the record promises more than there is.
@@ -44,15 +53,6 @@ export async function restoreOutputs(
     engine.events({ type: 'step-warned', step: subject.instance.name, warning: why });
     await lease.append(seen.keyRead.log, { kind: 'tombstone', attempts: [attempt], undo: false, why });
     return undefined;
-  }
-  for (const { own } of wanted) {
-    const log = seen.placeReads.get(own.output.name)!.log;
-    const entry = { kind: 'commit', attempt: lease.attemptOf(log), key: record.key, of: record.attempt } as const;
-    if (!(await lease.append(log, entry))) return undefined;
-  }
-  for (const { own, stored } of wanted) {
-    if (stored.marker !== undefined) await engine.artifacts!.restore(stored.marker, own.marker!.location);
-    else await mark(engine, own, mine, stored);
   }
   return { status: 'avoided', verdict, savedMs: record.durationMs };
 }

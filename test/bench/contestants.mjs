@@ -22,6 +22,7 @@ export function contestants(work, { steps, env, server }) {
   const command = linkBin(work);
   const p1 = [
     ours(join(work, 'stepaside'), { ids, command }),
+    rehashing(join(work, 'stepaside'), { ids, command }),
     ...makes(join(work, 'make'), ids, env),
     ...turbos(join(work, 'turbo'), { ids, peer: peers.turbo, env }),
     wireit(join(work, 'wireit'), ids, peers.wireit),
@@ -179,6 +180,12 @@ function wireit(cwd, ids, peer) {
       return [peer.bin];
     },
   };
+}
+
+/** The same folder and the same steps; every input is read and hashed again. */
+function rehashing(cwd, { ids, command }) {
+  const { prepare: _, ...own } = ours(cwd, { ids, command });
+  return { ...own, name: 'stepaside --rehash', command: [command, 'run', '--rehash'] };
 }
 
 function execHit(cwd, command) {
