@@ -7,7 +7,8 @@ import { hashParts } from '../look/inputs.js';
 import type { Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Lease } from './lease.js';
-import { type Claim, mark, type OwnOutput, ownOutputs, partsAt, removeOld } from './places.js';
+import type { SlotLog } from './log.js';
+import { type Claim, mark, type OwnOutput, ownOutputs, partsAt, removeOld, unmark } from './places.js';
 import { partsIn, type Seen, type Subject } from './situation.js';
 
 interface Restoring {
@@ -37,14 +38,21 @@ export async function restoreOutputs(
       await engine.artifacts!.restore(stored.artifact!, own.location);
       await checkParts(engine, subject, { own, stored }, record.key);
     }
-    for (const { own } of wanted) {
-      const log = seen.placeReads.get(own.output.name)!.log;
+    // All of them: what was not short was proven to be of that same run, and our lease has put its log in doubt.
+    for (const { log } of seen.placeReads.values()) {
       const entry = { kind: 'commit', attempt: lease.attemptOf(log), key: record.key, of: record.attempt } as const;
       if (!(await lease.append(log, entry))) return undefined;
     }
     for (const { own, stored } of wanted) {
       if (stored.marker !== undefined) await engine.artifacts!.restore(stored.marker, own.marker!.location);
-      else await mark(engine, own, mine, stored);
+      else await mark(engine, own, mine, { count: stored.count, bytes: stored.bytes });
+    }
+    const doubt = await lastLook(seen.keyRead.log, { lease, attempt });
+    if (doubt !== undefined) {
+      for (const { log } of seen.placeReads.values())
+        await lease.append(log, { kind: 'tombstone', attempts: [], undo: false, why: doubt });
+      for (const { own } of wanted) await unmark(engine, own, mine);
+      return undefined;
     }
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
@@ -57,6 +65,16 @@ export async function restoreOutputs(
   return { status: 'avoided', verdict, savedMs: record.durationMs };
 }
 
+/** While bytes were put back, somebody may have said that they are not to be used, or taken the work from us. */
+async function lastLook(
+  log: SlotLog,
+  { lease, attempt }: { readonly lease: Lease; readonly attempt: number },
+): Promise<string | undefined> {
+  const { held, records } = await log.read();
+  if (held?.attempt !== lease.attemptOf(log)) return 'the lease was taken over';
+  return records.find((record) => record.attempt === attempt)?.tombstoned ? 'the record was invalidated' : undefined;
+}
+
 function restoringOf({ instance }: Subject, record: StoredRecord, names: readonly string[]): readonly Restoring[] {
   const owns = ownOutputs(instance.resolved.outputs);
   return names.map((name) => ({
@@ -67,6 +85,7 @@ function restoringOf({ instance }: Subject, record: StoredRecord, names: readonl
 
 /** The bytes were verified as they were written. That nothing else lies there, and nothing was missed, is looked at. */
 async function checkParts(engine: Engine, subject: Subject, { own, stored }: Restoring, key: string): Promise<void> {
+  if (__SABOTAGE__ === 'restore-unchecked') return;
   const [recorded, parts] = [await partsIn(engine, stored), await partsAt(engine, subject, own.output, key)];
   const place = engine.places.at(own.location);
   if (!recorded || !parts) throw cannotTell(own, 'its parts cannot be listed');

@@ -23,6 +23,7 @@ export const MUTANTS = [
   'failure-recorded',
   'listing-believed',
   'listing-unconfirmed',
+  'restore-unchecked',
   'silent-by-answer',
   'upstream-not-again',
   'check-then-write',

@@ -202,7 +202,7 @@ class Oracle {
   #markers(key: string, text: string | undefined, by: number): void {
     for (const work of this.#facts.work.get(by)?.values() ?? [])
       for (const { marker, at } of work.places) {
-        if (marker?.at !== key) continue;
+        if (marker?.at !== key || this.#decided.get(`${by} ${work.step}`)?.action === 'restore') continue;
         this.#markerTouched.set(`${by} ${work.step}`, this.#at);
         if (text === undefined || marker.by !== 'stepaside' || /"state":"running"/.test(text)) continue;
         const recorded = [...this.#logs.values()].some(({ recordedBy }) =>
@@ -532,8 +532,32 @@ class Oracle {
     );
   }
 
+  /** What is said to be put back is what one run of that work left, all of it and nothing else. */
+  #restored(by: number, work: Work): void {
+    const who = `process ${by} says that it restored ${work.step}`;
+    const { log } = this.#decided.get(`${by} ${work.step}`)!;
+    const known = log === undefined ? undefined : this.#logShown.get(`${by} ${log}`);
+    const dead = new Set(
+      [...(known?.recordedBy ?? [])].filter(([attempt]) => known?.tombstoned.has(attempt)).map(([, run]) => run),
+    );
+    const shown = work.places.map((place) => [place, this.#shown.get(`${by} ${place.at}`)] as const);
+    const match = [...this.#runs.values()].filter(
+      (run) =>
+        run.over?.ok &&
+        run.recorded !== undefined &&
+        run.work.label === work.label &&
+        shown.every(([place, look]) => run.left.get(place.at)?.state === look?.state),
+    );
+    if (match.length === 0)
+      return this.#wrong(`${who}, and what is there is not what one run left: ${describe(shown)}`);
+    if (match.every((run) => dead.has(run))) this.#wrong(`${who} from a record that was invalidated`);
+    for (const { at, log: place } of work.places)
+      if (this.#log(place).open) this.#wrong(`${who}, and the log of ${at} does not say so`);
+  }
+
   #ended({ by, step, ended }: Extract<Entry, { kind: 'ended' }>): void {
     const work = this.#facts.work.get(by)!.get(step)!;
+    if (ended === 'avoided kept-artifact') this.#restored(by, work);
     const runs = [...this.#runs.values()].filter((run) => run.by === by && run.work.step === step);
     if (ended === 'ran recorded') {
       const run = runs.at(-1);

@@ -1,5 +1,5 @@
-import type { WorkKey } from '../../../src/core/brand.js';
-import { isStoreError } from '../../../src/core/error.js';
+import type { Digest, WorkKey } from '../../../src/core/brand.js';
+import { IntegrityError, isStoreError } from '../../../src/core/error.js';
 import type { Location } from '../../../src/core/location.js';
 import { POLICIES } from '../../../src/core/policies.js';
 import { resolveStep } from '../../../src/core/resolve.js';
@@ -7,7 +7,7 @@ import type { Holder } from '../../../src/core/slot.js';
 import type { Output, Step, Workflow } from '../../../src/core/step.js';
 import { beatOnce } from '../../../src/engine/beat.js';
 import { beatKey, type Cache, keyLog, placeLog } from '../../../src/engine/cache.js';
-import type { Engine, Execute, WritablePlaces } from '../../../src/engine/engine.js';
+import type { Engine, Execute, Keeper, WritablePlaces } from '../../../src/engine/engine.js';
 import type { Event, Outcome } from '../../../src/engine/events.js';
 import { runWorkflow } from '../../../src/engine/run.js';
 import { Watch } from '../../../src/engine/watch.js';
@@ -95,6 +95,8 @@ export async function simulate(seed: number): Promise<Simulated> {
     clean: [] as number[],
   };
   const processes: Process[] = [];
+  /** What was kept, by digest: names below the place, and what they say. */
+  const kept = new Map<string, ReadonlyMap<string, string>>();
   let runs = 0;
 
   function engineOf(process: Process, events: (event: Event) => void, { behaviour, works }: Planned): Engine {
@@ -157,6 +159,50 @@ export async function simulate(seed: number): Promise<Simulated> {
       sleep: process.sleep,
       execute: executeOf(process, works, behaviour),
       events,
+      artifacts: keeperOf(process, works),
+    };
+  }
+
+  /** Keeps what lies at a place as it is in one moment, and puts it back in two: what was there goes, what was kept comes. */
+  function keeperOf(process: Process, works: ReadonlyMap<string, Work>): Keeper {
+    const by = `process:${process.id}`;
+    const markers = new Set(
+      [...works.values()].flatMap(({ places }) => places.flatMap(({ marker }) => marker?.at ?? [])),
+    );
+    const keyOf = (location: Location) => ('key' in location ? location.key : location.path);
+    const namesAt = (at: string) =>
+      (at.endsWith('/') ? disk.below(at) : disk.items.has(at) ? [at] : []).filter(
+        (name) => name === at || !markers.has(name),
+      );
+    const contentsAt = (at: string) =>
+      new Map(
+        namesAt(at).map((name) => [name.slice(at.length), new TextDecoder().decode(disk.items.get(name)!.bytes)]),
+      );
+    const moment = () => process.sleep(world.random() * 200);
+    return {
+      async keep(location) {
+        await moment();
+        const contents = contentsAt(keyOf(location));
+        const digest = `kept-${tag(JSON.stringify([...contents]))}`;
+        kept.set(digest, contents);
+        // Some of it is lost by and by.
+        if (world.chance(0.1)) world.in(world.random() * 60_000, () => void kept.delete(digest));
+        await moment();
+        return digest as Digest;
+      },
+      async restore(digest, location) {
+        await moment();
+        const contents = kept.get(digest);
+        if (!contents) throw new IntegrityError('integrity/missing', `${digest} is gone`);
+        world.inject('restored');
+        const at = keyOf(location);
+        if (JSON.stringify([...contentsAt(at)]) === JSON.stringify([...contents])) return;
+        for (const name of namesAt(at)) disk.remove(name, by);
+        await moment();
+        for (const [name, words] of contents) disk.put(at + name, text(words), by);
+        await moment();
+      },
+      canRestore: () => true,
     };
   }
 
@@ -425,6 +471,7 @@ function plansOf(
   const dag = world.chance(0.2);
   const policy = world.pick(['parts', 'parts', 'parts', 'parts', 'exists', 'key', 'spark'] as const);
   const mode = world.pick(['replace', 'replace', undefined, undefined, 'merge'] as const);
+  const keeps = policy === 'parts' && world.chance(0.35);
 
   const place = (at: string): { output: Output; spec: PlaceSpec } => {
     const isTree = at.endsWith('/');
@@ -440,7 +487,7 @@ function plansOf(
     const output: Output = {
       name: at.replaceAll('/', ''),
       path: `${scheme}${at}`,
-      keep: 'place',
+      keep: keeps ? 'artifact' : 'place',
       markerBy: by,
       atomic: kind === 'none',
       hash: 'auto',
