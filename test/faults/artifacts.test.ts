@@ -21,7 +21,7 @@ it(`F7: no hostile list reaches out of its target (STEPASIDE_SEED=${seed})`, asy
   expect(tally.examples).toEqual([]);
   expect(tally).toMatchObject({ wrong: 0, lost: 0 });
   // A reader that refuses all would be safe and useless.
-  expect(tally['restored']).toBeGreaterThan(300);
+  expect(tally['restored']).toBeGreaterThan(150);
 }, 120_000);
 
 it.each([
