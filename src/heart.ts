@@ -1,7 +1,8 @@
 /** The thread that beats. Its own event loop, its own connections: whatever the steps do, others see that we live. */
 import { workerData } from 'node:worker_threads';
 import { beatOnce } from './engine/beat.js';
-import { type EngineSettings, openCache, openPlaces } from './preset.js';
+import type { EngineSettings } from './open-engine.js';
+import { openCache, openPlaces } from './preset.js';
 
 interface Data {
   readonly cache: string;

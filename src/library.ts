@@ -11,7 +11,7 @@ import type { Event, Outcome } from './engine/events.js';
 import { executor, logsFolder } from './engine/execute.js';
 import { newRun } from './engine/journal.js';
 import { type Ran, runWorkflow } from './engine/run.js';
-import { type OpenEngine, openEngine } from './preset.js';
+import { type OpenEngine, openEngine } from './open-engine.js';
 
 export interface StepasideOptions {
   /** Where records and leases are: a folder, `s3://bucket/prefix`, `pvc://claim/path`. Default `.stepaside/`. */

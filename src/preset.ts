@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join, relative, resolve } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
 import type { Config, StoreSetting } from './core/config.js';
@@ -9,17 +8,8 @@ import { formatLocation, type Location, parseLocation } from './core/location.js
 import { mountRoot } from './drivers/fs/mount-root.js';
 import { fsStore } from './drivers/fs.js';
 import { s3Store } from './drivers/s3/s3.js';
-import { HEARTBEAT_MS } from './engine/beat.js';
 import type { Cache } from './engine/cache.js';
-import type { Engine, Execute } from './engine/engine.js';
-import type { Events } from './engine/events.js';
-import { heartThread } from './engine/heart-thread.js';
-import { thisProcess } from './engine/holder.js';
-import { probeLatch } from './engine/latch.js';
-import { Watch } from './engine/watch.js';
 import { blake3 } from './hash.js';
-import { keeperOf } from './keeper.js';
-import { gathering } from './look/gather.js';
 import type { Place, Places } from './look/places.js';
 import { limited } from './store/limit.js';
 import { observed, StoreCounts } from './store/observe.js';
@@ -81,113 +71,6 @@ export function wrap(driver: Store): Store {
     : driver;
 }
 
-export interface EngineSettings {
-  /** A location; a tree even without a slash at its end. */
-  readonly cache: string;
-  readonly surroundings: Surroundings & { readonly config: Config };
-  readonly secret?: string | undefined;
-  readonly execute: Execute;
-  readonly events: Events;
-  readonly ttlMs?: number | undefined;
-  readonly heartbeatMs?: number | undefined;
-}
-
-export interface OpenEngine extends Engine {
-  /** Of a cache on a disk of this machine: the file that changes with every slot. */
-  readonly epochFile?: string;
-  close(): Promise<void>;
-}
-
-const TTL_MS = 60_000;
-
-/** An engine on a cache: nothing is written before the first lease is wanted. */
-export async function openEngine(settings: EngineSettings): Promise<OpenEngine> {
-  const { surroundings } = settings;
-  const opened = openPlaces(surroundings);
-  const { cache, cacheFolder, epochFile, remote } = openCache(settings.cache, opened, surroundings);
-  const places = gathering(opened);
-  const self = thisProcess();
-  const monotonic = () => performance.now();
-  const clock = remote
-    ? await places
-        .at(parseLocation(cache.uri))
-        .store.abilities.clock?.()
-        .catch(() => undefined)
-    : undefined;
-  let { latch } = cache;
-  const timed: Cache = {
-    ...cache,
-    now: () => Date.now() + Math.round(clock?.offsetMs ?? 0),
-    get latch() {
-      return latch;
-    },
-  };
-  const interval = settings.heartbeatMs ?? HEARTBEAT_MS;
-  const heart = heartThread(timed, {
-    beat: self.beat,
-    script: new URL(import.meta.url.endsWith('.ts') ? '../dist/heart.js' : './heart.js', heartBase(import.meta.url)),
-    workerData: { cache: settings.cache, surroundings, interval },
-  });
-  let ready: Promise<void> | undefined;
-  /** What is written before the first lease, and never by a look. */
-  async function prepare(): Promise<void> {
-    if (cacheFolder !== undefined) await ownIgnore(cacheFolder);
-    latch = await probeLatch(timed);
-    if (latch === 'best-effort')
-      settings.events({
-        type: 'cache-warned',
-        warning: `${timed.uri} cannot exclude two writers: leases are best effort, and the same step may run twice`,
-      });
-  }
-  return {
-    cache: timed,
-    ...(epochFile !== undefined && { epochFile }),
-    places,
-    naming: {
-      stores: surroundings.config.stores,
-      folder: surroundings.folder,
-      ...(cacheFolder === undefined ? {} : { cacheFolder }),
-    },
-    self,
-    heart: {
-      ...heart,
-      async start() {
-        ready ??= prepare();
-        await ready;
-        await heart.start();
-      },
-    },
-    watch: new Watch(timed, { self, ttlMs: settings.ttlMs ?? TTL_MS, monotonic }),
-    limits: surroundings.config.limits,
-    secret: settings.secret,
-    version: VERSION,
-    monotonic,
-    sleep: (ms, signal) =>
-      new Promise((done) => {
-        const timer = setTimeout(done, ms);
-        signal?.addEventListener('abort', () => done(clearTimeout(timer)), { once: true });
-      }),
-    execute: settings.execute,
-    events: settings.events,
-    artifacts: keeperOf({
-      open: async () => (await import('./artifacts/blobs.js')).Blobs.open(cache.store, cache.hash),
-      places,
-      pathOf: (location) => diskPath(location, surroundings),
-    }),
-    async close() {
-      await heart.stop();
-      await opened.close();
-    },
-  };
-}
-
-/** Chunks of the build lie one folder below the entries. */
-function heartBase(url: string): string {
-  return url.includes('/chunk/') ? new URL('../', url).href : url;
-}
-
-const VERSION = (createRequire(import.meta.url)('stepaside/package.json') as { version: string }).version;
-
 /** The cache as a store of its own, below its prefix. */
 export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surroundings, 'folder'>) {
   const location = parseLocation(uri.endsWith('/') ? uri : `${uri}/`);
@@ -241,7 +124,7 @@ export async function openArtifacts(uri: string, surroundings: Surroundings): Pr
  * The embedded cache lies beside the workflow, in somebody's repository: it asks git to look away by itself. Best effort:
  * what keeps us from it will keep the lease from being written, and that is told.
  */
-async function ownIgnore(cacheFolder: string): Promise<void> {
+export async function ownIgnore(cacheFolder: string): Promise<void> {
   try {
     await mkdir(cacheFolder, { recursive: true });
     await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' });

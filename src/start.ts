@@ -8,7 +8,11 @@ import type { Said } from './quick/hint.js';
 const argv = process.argv.slice(2);
 const begun = performance.now();
 const said = answer({ argv, cwd: process.cwd(), env: process.env, now: Date.now() });
-if (!said || !tell(said)) void import('./cli/main.js');
+if (!said || !tell(said)) {
+  // The same program, built twice: see build.mjs.
+  if (argv[0] === 'check') require('./check.cjs');
+  else void import('./cli/main.js');
+}
 
 /** The same words as the long way's. False: this terminal wants another form of them. */
 function tell({ lines, tree, summary }: Said): boolean {

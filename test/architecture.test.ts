@@ -19,12 +19,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   artifacts: ['core', 'hash', 'store', 'artifacts'],
   engine: ['core', 'hash', 'store', 'artifacts', 'look', 'engine'],
   keeper: ['core', 'artifacts', 'engine'],
-  preset: ['core', 'hash', 'store', 'drivers', 'artifacts', 'look', 'engine', 'keeper'],
-  heart: ['store', 'engine', 'preset'],
+  preset: ['core', 'hash', 'store', 'drivers', 'artifacts', 'look', 'engine'],
+  'open-engine': ['core', 'engine', 'keeper', 'look', 'preset'],
+  heart: ['store', 'engine', 'preset', 'open-engine'],
   quick: ['core', 'hash', 'quick'],
-  cli: ['core', 'hash', 'spec', 'store', 'artifacts', 'look', 'engine', 'quick', 'preset', 'cli'],
+  cli: ['core', 'hash', 'spec', 'store', 'artifacts', 'look', 'engine', 'quick', 'preset', 'open-engine', 'cli'],
   start: ['core', 'quick', 'cli'],
-  library: ['core', 'spec', 'engine', 'preset'],
+  library: ['core', 'spec', 'engine', 'preset', 'open-engine'],
   index: ['core', 'hash', 'library', 'spec', 'store', 'look', 'engine', 'preset'],
 };
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Workflow } from '../core/step.js';
-import type { OpenEngine } from '../preset.js';
+import type { OpenEngine } from '../open-engine.js';
 import type { Args, Command } from './command.js';
 import { engineFor } from './engine.js';
 import { EXIT, type Exit } from './exit.js';

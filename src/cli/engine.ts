@@ -6,7 +6,7 @@ import type { Asked } from '../engine/engine.js';
 import type { Events } from '../engine/events.js';
 import { executor } from '../engine/execute.js';
 import type { Selection } from '../engine/graph.js';
-import { type OpenEngine, openEngine } from '../preset.js';
+import { type OpenEngine, openEngine } from '../open-engine.js';
 import { type Args, UsageError } from './command.js';
 import { type Loaded, selectInstances } from './load.js';
 import type { Terminal } from './terminal.js';

@@ -10,7 +10,9 @@ import { COMMON } from './options.js';
 import { parseWords } from './parse.js';
 import { openTerminal, type Terminal } from './terminal.js';
 
-process.exitCode = await main(process.argv.slice(2));
+void main(process.argv.slice(2)).then((exit) => {
+  process.exitCode = exit;
+});
 
 async function main([name, ...words]: readonly string[]): Promise<Exit> {
   const plain = openTerminal({ quiet: false, verbose: false });

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +31,7 @@ async function inspect(image: string, engine: string | undefined): Promise<strin
   if (engine === undefined) return undefined;
   try {
     const words = ['image', 'inspect', '--format', '{{json .RepoDigests}}', image];
+    const { execFile } = await import('node:child_process');
     const { stdout } = await promisify(execFile)(engine, words, { timeout: LOOK_MS });
     const digests = JSON.parse(stdout) as readonly string[] | null;
     // Images that were built here and never pushed have none: then the tag is all there is.

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import type { Sighting } from '../core/sighting.js';
 import type { Command } from '../core/step.js';
 
@@ -17,10 +16,11 @@ export async function runProbe(name: string, command: Command, folder: string): 
   return { uri, state: 'unknown', why: message, doubt: { code: 'probe/failed', message, hint } };
 }
 
-function end(command: Command, folder: string): Promise<number | string> {
+async function end(command: Command, folder: string): Promise<number | string> {
   const [program = '', ...args] = typeof command === 'string' ? ['/bin/sh', '-c', command] : command;
-  if (program === '' || [program, ...args].some((word) => word.includes('\0')))
-    return Promise.resolve('the probe names no program');
+  if (program === '' || [program, ...args].some((word) => word.includes('\0'))) return 'the probe names no program';
+  // Few look at probes: the others need not load what starts programs.
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve) => {
     const child = spawn(program, args, { cwd: folder, stdio: 'ignore' });
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);

@@ -21,7 +21,7 @@ import type { Execute } from '../../src/engine/engine.js';
 import { newRun } from '../../src/engine/journal.js';
 import { planWorkflow } from '../../src/engine/plan.js';
 import { runWorkflow } from '../../src/engine/run.js';
-import { openEngine } from '../../src/preset.js';
+import { openEngine } from '../../src/open-engine.js';
 import { answer } from '../../src/quick/answer.js';
 import { leaveHint } from '../../src/quick/leave-hint.js';
 import { loadWorkflow } from '../../src/spec/load.js';

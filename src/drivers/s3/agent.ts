@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import https from 'node:https';
+import type https from 'node:https';
 import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
 import { ConfigError } from '../../core/error.js';
 import type { Settings } from './settings.js';
 
@@ -14,12 +13,15 @@ const MAX_SOCKETS = 256;
 export function createAgent(settings: Settings): http.Agent | https.Agent {
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS, timeout: IDLE_SOCKET_MS };
   if (settings.endpoint.protocol === 'http:') return guard(new http.Agent(options));
-  return guard(new https.Agent(settings.ca === undefined ? options : { ...options, ca: trust(settings.ca) }));
+  // Loaded where it is needed: what encrypts is half of what there is to load.
+  const { Agent } = process.getBuiltinModule('node:https');
+  return guard(new Agent(settings.ca === undefined ? options : { ...options, ca: trust(settings.ca) }));
 }
 
 /** Naming any authority drops the usual ones, so they are named too; and those of NODE_EXTRA_CA_CERTS. */
 function trust(path: string): string[] {
   const extra = process.env['NODE_EXTRA_CA_CERTS'];
+  const { rootCertificates } = process.getBuiltinModule('node:tls');
   return [...rootCertificates, ...(extra ? [readPem(extra)] : []), readPem(path)];
 }
 

@@ -1,5 +1,4 @@
 import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { createAgent } from './agent.js';
@@ -24,7 +23,7 @@ interface Transport {
 export function createTransport(settings: Settings): Transport {
   const { address, timeouts } = settings;
   const agent = createAgent(settings);
-  const start = address.protocol === 'https:' ? https.request : http.request;
+  const start = address.protocol === 'https:' ? process.getBuiltinModule('node:https').request : http.request;
 
   function send({ method, path, headers, body, signal }: HttpRequest): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
