@@ -20,7 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   engine: ['core', 'hash', 'store', 'artifacts', 'look', 'engine'],
   keeper: ['core', 'artifacts', 'engine'],
   preset: ['core', 'hash', 'store', 'drivers', 'artifacts', 'look', 'engine'],
-  'open-engine': ['core', 'engine', 'keeper', 'look', 'preset'],
+  'open-engine': ['core', 'artifacts', 'engine', 'keeper', 'look', 'preset'],
   heart: ['store', 'engine', 'preset', 'open-engine'],
   quick: ['core', 'hash', 'quick'],
   cli: ['core', 'hash', 'spec', 'store', 'artifacts', 'look', 'engine', 'quick', 'preset', 'open-engine', 'cli'],
