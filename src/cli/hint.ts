@@ -42,6 +42,8 @@ export class HintNotes {
     if (!this.#sure) return;
     const { step, resolved } = instance;
     const sure =
+      // A hint holds the words and texts that were given, and no secret may stand in it.
+      Object.values(workflow.params).every(({ secret }) => !secret) &&
       outcome.status === 'avoided' &&
       outcome.verdict.reason === 'parts-match' &&
       resolved.when === undefined &&

@@ -164,6 +164,11 @@ describe('what is done already', () => {
     await aWhile();
     await stepaside(['run'], { cwd, env: { STEPASIDE_SECRET: 'x' } });
     expect(existsSync(join(cwd, HINTS))).toBe(false);
+    const file = join(cwd, 'stepaside.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('name: w', 'name: w\nparams: { token: { secret: true } }'));
+    await aWhile();
+    for (let i = 0; i < 2; i++) await stepaside(['run', '--param', 'token=hidden'], { cwd });
+    expect(existsSync(join(cwd, HINTS))).toBe(false);
   });
 });
 
