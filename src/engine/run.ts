@@ -137,7 +137,7 @@ class Run {
     const why = bad
       ? `${bad.instance.name} did not end well`
       : this.#stopped
-        ? 'another step failed'
+        ? 'another step did not end well'
         : this.#asked.signal?.aborted
           ? 'the run was interrupted'
           : undefined;
