@@ -91,7 +91,12 @@ async function checkParts(engine: Engine, subject: Subject, { own, stored }: Res
   if (!recorded || !parts) throw cannotTell(own, 'its parts cannot be listed');
   const now = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
   const verdict = compareParts(recorded, now, place.store.traits.kind === 'file');
-  if (!verdict.same) throw cannotTell(own, `${verdict.changes[0]!.path} is not as the record has it after all`);
+  // Kept while somebody changed it, or changed by somebody just now: the record is given up, which costs a run at most.
+  if (!verdict.same)
+    throw new IntegrityError(
+      'integrity/changed',
+      `${formatLocation(own.location)}: ${verdict.changes[0]!.path || 'it'} is not as the record has it`,
+    );
 }
 
 function cannotTell({ location }: OwnOutput, why: string): StoreError {

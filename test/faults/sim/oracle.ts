@@ -551,8 +551,11 @@ class Oracle {
     if (match.length === 0)
       return this.#wrong(`${who}, and what is there is not what one run left: ${describe(shown)}`);
     if (match.every((run) => dead.has(run))) this.#wrong(`${who} from a record that was invalidated`);
+    // Others may have begun there since.
+    const beat = this.#facts.beats.get(by);
     for (const { at, log: place } of work.places)
-      if (this.#log(place).open) this.#wrong(`${who}, and the log of ${at} does not say so`);
+      if (!this.#log(place).views.some((view) => view?.committed?.beat === beat && !view.open))
+        this.#wrong(`${who}, and the log of ${at} does not say so`);
   }
 
   #ended({ by, step, ended }: Extract<Entry, { kind: 'ended' }>): void {
