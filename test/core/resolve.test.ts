@@ -15,7 +15,7 @@ steps:
     forEach: { r: [eu, us] }
     needs: ["clean[{{each.r}}]"]
     when: [ { pathNotExists: [ "s3://lake/{{each.r}}/", { glob: "s3://lake/{{params.date}}/*", min: 1 } ] } ]
-    run: make "{{each.r}}" --n {{params.n}}
+    run: build "{{each.r}}" --n {{params.n}}
     env: { TOKEN: "{{params.token}}" }
     image: "i:{{params.n}}"
     inputs:
@@ -36,11 +36,11 @@ describe('an instance', () => {
   test('has its values in place, and what was written beside them', () => {
     const instance = resolveStep(workflow, step, { r: "e'u" });
     expect(instance.name).toBe("report[e'u]");
-    expect(instance.step.run).toBe('make "{{each.r}}" --n {{params.n}}');
+    expect(instance.step.run).toBe('build "{{each.r}}" --n {{params.n}}');
     expect(instance.resolved).toMatchObject({
       needs: [{ step: 'clean', item: "e'u", order: false }],
       when: { all: [{ pathNotExists: [{ path: "s3://lake/e'u/" }, { glob: 's3://lake/2024-01-01/*', min: 1 }] }] },
-      run: `make "e'u" --n '7'`,
+      run: `build "e'u" --n '7'`,
       env: { TOKEN: 's3cr3t' },
       image: 'i:7',
       inputs: {
