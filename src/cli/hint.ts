@@ -1,15 +1,15 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { maxAge } from '../core/freshness.js';
-import { isTree, parseLocation } from '../core/location.js';
-import { OUR_MARKER } from '../core/marker.js';
+import { isTree, type Location } from '../core/location.js';
 import type { Output } from '../core/step.js';
 import type { Outcome } from '../engine/events.js';
+import { type OwnOutput, ownOutputs } from '../engine/places.js';
 import type { Seen, Subject } from '../engine/situation.js';
 import type { OpenEngine } from '../open-engine.js';
 import { diskPath } from '../preset.js';
 import type { Asked, Grounds } from '../quick/leave-hint.js';
-import { CONFIG_NAME, findConfig } from '../spec/find-config.js';
+import { configsUpward, findConfig } from '../spec/find-config.js';
 import type { Terminal } from './terminal.js';
 
 export function askingOf({ cwd, env }: Terminal): Asked {
@@ -49,9 +49,9 @@ export class HintNotes {
       resolved.when === undefined &&
       resolved.inputs.paths.length === 0 &&
       workflow.policies[step.policy]!.withRecord === 'parts' &&
-      this.#seeInputs(workflow.folder, resolved.inputs.files, seen) &&
-      resolved.outputs.every((output) => this.#seeOutput(output));
+      this.#seeOutputs(resolved.outputs);
     if (!sure) this.#sure = false;
+    this.#seeInputs(workflow.folder, resolved.inputs.files, seen);
     const { maxAgeMs, maxStalenessMs } = step.memoize;
     const limit = maxAge({
       ...(maxAgeMs === undefined ? {} : { maxAgeMs }),
@@ -84,7 +84,7 @@ export class HintNotes {
     this.#searched.set(folder, below || this.#searched.get(folder) === true);
   }
 
-  #seeInputs(folder: string, patterns: readonly string[], { keyed }: Seen): boolean {
+  #seeInputs(folder: string, patterns: readonly string[], { keyed }: Seen): void {
     for (const { group, name, value } of keyed.components)
       if (group === 'files') this.#inputs.set(resolve(folder, name!), String(value));
     // A pattern's answer hangs on which names there are, in every folder it goes through.
@@ -94,26 +94,26 @@ export class HintNotes {
       const magic = base.findIndex((segment) => MAGIC.test(segment));
       this.search(resolve(folder, ...(magic < 0 ? base : base.slice(0, magic))), magic >= 0);
     }
-    return true;
   }
 
-  #seeOutput({ path, probe, marker, match }: Output): boolean {
-    if (path === undefined || probe !== undefined) return false;
-    const at = this.#onDisk(path);
-    if (at === undefined) return false;
-    if (isTree(parseLocation(path))) this.#trees.add(at);
+  #seeOutputs(outputs: readonly Output[]): boolean {
+    const owns = ownOutputs(outputs);
+    // What has no path is a probe or a value, and hangs on more than files.
+    return owns.length === outputs.length && owns.every((own) => this.#seePlace(own));
+  }
+
+  #seePlace({ location, marker }: OwnOutput): boolean {
+    const at = this.#onDisk(location);
+    const marked = marker && this.#onDisk(marker.location);
+    if (at === undefined || (marker && marked === undefined)) return false;
+    if (isTree(location)) this.#trees.add(at);
     else this.#files.add(at);
-    const name = marker ?? (match === undefined ? undefined : OUR_MARKER);
-    if (name === undefined) return true;
-    const marked = this.#onDisk(name.includes('://') || name.startsWith('/') ? name : join(path, name));
-    if (marked === undefined) return false;
-    this.#files.add(marked);
+    if (marked !== undefined) this.#files.add(marked);
     return true;
   }
 
   /** Where it really is, if that is a disk of this machine. */
-  #onDisk(text: string): string | undefined {
-    const location = parseLocation(text);
+  #onDisk(location: Location): string | undefined {
     const { stores, folder } = this.#engine.naming;
     if (location.kind === 's3' || this.#engine.places.at(location).store.traits.remote) return undefined;
     return diskPath(location, { folder, config: { stores } });
@@ -125,26 +125,16 @@ const MAGIC = /[*?[\]{}()!+@|\\]/;
 
 /** Where a config would be found before this one, and is none. */
 function configsBefore(found: string | undefined, folder: string): readonly string[] {
-  const none: string[] = [];
-  for (let at = resolve(folder); ; at = dirname(at)) {
-    const file = join(at, CONFIG_NAME);
-    if (file === found) return none;
-    none.push(file);
-    if (dirname(at) === at) return none;
-  }
+  const all = [...configsUpward(folder)];
+  return found === undefined ? all : all.slice(0, all.indexOf(found));
 }
 
+/** Written with the cache's first slot: without one there is nothing to hint at. One that is just being written is empty. */
 function epochAt(path: string): { readonly path: string; readonly text: string } | undefined {
   try {
-    return { path, text: readFileSync(path, 'utf8') };
+    const text = readFileSync(path, 'utf8');
+    return text === '' ? undefined : { path, text };
   } catch {
-    try {
-      // A cache that has none yet: it gets one before anything is looked at.
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, `${Date.now()} ${process.pid}\n`, { flag: 'wx' });
-      return { path, text: readFileSync(path, 'utf8') };
-    } catch {
-      return undefined;
-    }
+    return undefined;
   }
 }

@@ -21,10 +21,7 @@ export const rerun: Command = async (args, terminal) => {
       on: (name) => (name === 'force' ? steps.length > 0 : args.on(name)),
     };
     return EXIT.good;
-  })(
-    { ...args, words: [], all: (name) => args.all(name), one: (name) => args.one(name), on: (name) => args.on(name) },
-    terminal,
-  );
+  })({ ...args, words: [] }, terminal);
   if (!again) return read;
   const loaded = await loadWork(again, terminal);
   return loaded.ok ? runLoaded(loaded, again, terminal, run) : EXIT.usage;

@@ -1,5 +1,6 @@
 import type { Digest } from '../core/brand.js';
 import type { Workflow } from '../core/step.js';
+import { Turns } from '../look/turns.js';
 import type { Asked, Engine } from './engine.js';
 import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';
@@ -255,24 +256,4 @@ function summaryOf(outcomes: ReadonlyMap<string, Outcome>, durationMs: number): 
     savedMs,
     durationMs,
   };
-}
-
-/** So many at a time, first come, first served. */
-class Turns {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(free: number) {
-    this.#free = free;
-  }
-
-  async take(): Promise<() => void> {
-    if (this.#free > 0) this.#free -= 1;
-    else await new Promise<void>((go) => this.#waiting.push(go));
-    return () => {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free += 1;
-    };
-  }
 }

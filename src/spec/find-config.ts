@@ -5,10 +5,15 @@ export const CONFIG_NAME = 'stepaside.config.yaml';
 
 /** The nearest config upward. Apart from reading it, so that who finds none loads no YAML parser. */
 export function findConfig(folder: string): string | undefined {
+  for (const file of configsUpward(folder)) if (mayBeThere(file)) return file;
+  return undefined;
+}
+
+/** Where a config may be, the nearest first. */
+export function* configsUpward(folder: string): Generator<string> {
   for (let at = resolve(folder); ; at = dirname(at)) {
-    const file = join(at, CONFIG_NAME);
-    if (mayBeThere(file)) return file;
-    if (dirname(at) === at) return undefined;
+    yield join(at, CONFIG_NAME);
+    if (dirname(at) === at) return;
   }
 }
 

@@ -248,6 +248,7 @@ describe('run', () => {
   it('--read-only records nothing, --write-only reads nothing, --no-cache does neither', async () => {
     const w = chain();
     expect((await w.outcomes(['--read-only'])).steps).toEqual(all('ran no-record, writing-off'));
+    expect((await w.run(['--read-only'])).code).toBe(0);
     expect(existsSync(w.at('.stepaside/v1'))).toBe(false);
     w.started();
     await w.run(['--force']);

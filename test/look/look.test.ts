@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../src/core/error.js';
 import type { Location } from '../../src/core/location.js';
 import { POLICIES } from '../../src/core/policies.js';
-import type { Output } from '../../src/core/step.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { askGlob, askOutput, askPresence, splitGlob } from '../../src/look/ask.js';
 import type { Places } from '../../src/look/places.js';
 import type { Store } from '../../src/store/store.js';
+import { output } from './many-places.js';
 
 const text = (s: string) => new TextEncoder().encode(s);
 
@@ -46,14 +46,6 @@ async function lake(objects: Readonly<Record<string, string>>, change: (store: S
   return { places, asked };
 }
 
-const output = (more: Partial<Output>): Output => ({
-  name: 'o',
-  keep: 'place',
-  markerBy: 'producer',
-  atomic: false,
-  hash: 'auto',
-  ...more,
-});
 const denied = () => {
   throw new StoreError('store/denied', 'denied', { store: 's3://lake' });
 };
