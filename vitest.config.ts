@@ -8,6 +8,8 @@ export default defineConfig({
     // One real S3 server for the run; without any the run fails and says what to install.
     globalSetup: ['test/rig/fresh-build.ts', 'test/rig/global-setup.ts'],
     setupFiles: ['test/rig/count-sent.ts'],
+    // The images that tests name are nobody's.
+    env: { STEPASIDE_REGISTRIES: 'off' },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

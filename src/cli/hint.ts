@@ -47,6 +47,8 @@ export class HintNotes {
       outcome.status === 'avoided' &&
       outcome.verdict.reason === 'parts-match' &&
       resolved.when === undefined &&
+      // A tag may stand for another image by now: only the long way asks.
+      (resolved.image === undefined || resolved.image.includes('@')) &&
       resolved.inputs.paths.length === 0 &&
       workflow.policies[step.policy]!.withRecord === 'parts' &&
       this.#seeOutputs(resolved.outputs);

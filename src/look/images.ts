@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { registryDigest } from './registry.js';
 
 /** What runs containers on this machine. */
 export function containerEngine(path = ''): 'docker' | 'podman' | undefined {
@@ -14,17 +15,22 @@ const LOOK_MS = 10_000;
 const known = new Map<string, Promise<string | undefined>>();
 
 /**
- * The digest behind an image's tag, as far as this machine has it. A tag alone may stand for another image tomorrow; it
- * enters the key as it is written where nobody here knows more.
+ * The digest behind an image's tag: of the image that this machine has, since that is what runs here, else as the
+ * registry tells it. A tag alone may stand for another image tomorrow; it enters the key as it is written where nobody
+ * knows more.
  */
 export function imageDigest(image: string, path = process.env['PATH']): Promise<string | undefined> {
   if (image.includes('@')) return Promise.resolve(undefined);
   let digest = known.get(image);
   if (!digest) {
-    digest = inspect(image, containerEngine(path));
+    digest = inspect(image, containerEngine(path)).then((here) => here ?? elsewhere(image));
     known.set(image, digest);
   }
   return digest;
+}
+
+function elsewhere(image: string): Promise<string | undefined> {
+  return process.env['STEPASIDE_REGISTRIES'] === 'off' ? Promise.resolve(undefined) : registryDigest(image);
 }
 
 async function inspect(image: string, engine: string | undefined): Promise<string | undefined> {

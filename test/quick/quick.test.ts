@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -44,7 +45,7 @@ const probe = resolve(import.meta.dirname, 'loaded.cjs');
 
 /** What a process loaded and what it looked at on the disk. */
 function traced(words: readonly string[], cwd: string) {
-  const env = { PATH: process.env['PATH'], HOME: '/nonexistent' };
+  const env = { PATH: process.env['PATH'], HOME: '/nonexistent', STEPASIDE_REGISTRIES: 'off' };
   const { stderr, status } = spawnSync(process.execPath, ['-r', probe, bin, ...words], { cwd, env, encoding: 'utf8' });
   const [said, trace] = stderr.split('\u0000');
   return { status, said, ...(JSON.parse(trace!) as { modules: string[]; required: string[]; paths: string[] }) };
@@ -170,6 +171,19 @@ describe('what is done already', () => {
     for (let i = 0; i < 2; i++) await stepaside(['run', '--param', 'token=hidden'], { cwd });
     expect(existsSync(join(cwd, HINTS))).toBe(false);
   });
+});
+
+it('leaves no hint where a tag decides: it may stand for another image by now', async () => {
+  const engine = '#!/bin/sh\n[ "$1" = run ] || exit 1\nwhile [ "$1" != tool:1 ]; do shift; done\nshift\nexec "$@"\n';
+  const flow = (image: string) =>
+    `name: w\nsteps:\n  - name: made\n    image: ${image}\n    run: [touch, made]\n    outputs: [{ path: made, atomic: true }]\n`;
+  const cwd = folderWith({ docker: engine, 'stepaside.yaml': flow('tool:1') });
+  chmodSync(join(cwd, 'docker'), 0o755);
+  const env = { PATH: `${cwd}:${process.env['PATH']}` };
+  await stepaside(['run'], { cwd, env });
+  await aWhile();
+  expect((await stepaside(['run'], { cwd, env })).stderr).toContain('1 avoided');
+  expect(existsSync(join(cwd, HINTS))).toBe(false);
 });
 
 function configsUpward(cwd: string): string[] {

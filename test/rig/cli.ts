@@ -30,7 +30,7 @@ export function startStepaside(
   words: readonly string[],
   { cwd = tmpdir(), env = {}, nodeArgs = [] }: CliOptions = {},
 ): { readonly child: ChildProcess; readonly ended: Promise<Ran> } {
-  const clean = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', ...env };
+  const clean = { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', STEPASIDE_REGISTRIES: 'off', ...env };
   const child = spawn(process.execPath, [...nodeArgs, cli, ...words], {
     cwd,
     env: clean,
