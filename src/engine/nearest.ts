@@ -33,7 +33,9 @@ export async function nearestRecord(
   const record = (await recordAtPlaces(engine, seen)) ?? (await runs.recordOf(instance.name));
   if (!record) return undefined;
   const before = await componentsOf(engine, record);
-  return { record, differ: before ? differences(before, seen.keyed.components) : [] };
+  const differ = before ? differences(before, seen.keyed.components) : [];
+  // What a pending key is made of is not all known yet: what is not there may come.
+  return { record, differ: seen.key === undefined ? differ.filter(({ after }) => after !== undefined) : differ };
 }
 
 export async function componentsOf(

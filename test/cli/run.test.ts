@@ -560,6 +560,10 @@ describe('plan', () => {
     expect(changed.stdout).toMatch(/in\.txt has other contents/);
     const why = await stepaside(['why', 'extract'], { cwd: w.folder });
     expect(why.stdout).toMatch(/would run.*\(other-key\)[\s\S]*in\.txt has other contents/);
+    const waits = await stepaside(['why', 'count'], { cwd: w.folder });
+    // What it will be made of is not known yet: nothing of that is called gone.
+    expect(waits.stdout).toMatch(/waits.*\(pending\)[\s\S]*nearest record: attempt 1/);
+    expect(waits.stdout).not.toContain('gone');
     const json = await plan('--json', '--exit-code');
     expect(json.json()).toMatchObject({
       command: 'plan',
