@@ -95,8 +95,8 @@ export interface StoredRecord {
   };
   readonly components: Stored<readonly Component[]>;
   readonly outputs: readonly StoredOutput[];
-  /** What a library function returned, as JSON. */
-  readonly value?: string;
+  /** What a library function returned, as JSON; a large one is an object by its digest. */
+  readonly value?: string | { readonly digest: Digest };
 }
 
 export interface StoredOutput {

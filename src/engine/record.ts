@@ -37,7 +37,7 @@ export async function recordOf(
   { key, keyed }: { readonly key: WorkKey; readonly keyed: Seen['keyed'] },
   facts: Facts,
 ): Promise<StoredRecord> {
-  const { made, adopted, ...rest } = facts;
+  const { made, adopted, value, ...rest } = facts;
   const outputs: StoredOutput[] = [];
   for (const { own, parts, markerSeen } of made) outputs.push(await storedOutput(engine, own, parts, markerSeen));
   for (const { name, path, probe } of instance.resolved.outputs)
@@ -57,6 +57,7 @@ export async function recordOf(
     workflow: workflow.name,
     step: instance.name,
     ...rest,
+    ...(value === undefined ? {} : { value: await storedValue(engine, value) }),
     producedAt: engine.cache.now(),
     ...(maxStalenessMs === undefined ? {} : { trackMs: maxStalenessMs }),
     exitCode: 0,
@@ -111,6 +112,11 @@ async function kept(
 async function store<T>(engine: Engine, value: T): Promise<Stored<T>> {
   const bytes = new TextEncoder().encode(JSON.stringify(value));
   return bytes.length <= INLINE_BYTES ? { here: value } : { digest: await putObject(engine.cache, bytes) };
+}
+
+async function storedValue(engine: Engine, value: string): Promise<NonNullable<StoredRecord['value']>> {
+  const stored = await store(engine, value);
+  return 'here' in stored ? stored.here : stored;
 }
 
 export function identitiesOf(record: StoredRecord): Readonly<Record<string, Digest>> {

@@ -86,12 +86,9 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     ...places.map((output) => readLog(placeLog(cache, idOf(engine, output)))),
   ]);
   const placeReads = new Map(places.map((output, index) => [output.name, reads[index]!]));
-  const stored = keyRead
-    ? await recordsOf(
-        keyRead,
-        [...placeReads.values()].map(({ view }) => view),
-      )
-    : [];
+  const views = [...placeReads.values()].map(({ view }) => view);
+  const listed = keyRead ? await recordsOf(keyRead, views) : [];
+  const stored = await Promise.all(listed.map((record) => withValue(engine, record)));
   const entries = new Map(keyRead?.view.records.map((entry) => [entry.attempt, entry]));
   const records: WorkRecord[] = [];
   const restorable = new Set(places.filter((output) => canRestore(engine, output)).map(({ name }) => name));
@@ -143,7 +140,14 @@ async function recordsOf({ log, view }: Read, places: readonly LogState[]): Prom
   return found.filter((record) => record !== undefined);
 }
 
-/** A parts list that is gone or is not what its digest says leaves an output that nothing can match. */
+/** With the value itself where it is an object of its own; one that is gone or damaged stays a digest. */
+async function withValue(engine: Engine, record: StoredRecord): Promise<StoredRecord> {
+  if (typeof record.value !== 'object') return record;
+  const bytes = await getObject(engine.cache, record.value.digest);
+  return bytes ? { ...record, value: JSON.parse(new TextDecoder().decode(bytes)) as string } : record;
+}
+
+/** A parts list or value that is gone or is not what its digest says leaves an output that nothing can match. */
 async function workRecord(
   engine: Engine,
   record: StoredRecord,
@@ -151,6 +155,7 @@ async function workRecord(
 ): Promise<WorkRecord> {
   const outputs: WorkRecord['outputs'][number][] = [];
   for (const output of record.outputs) {
+    if (output.uri.startsWith('value:') && typeof record.value === 'object') continue;
     const parts = await partsIn(engine, output);
     const { name, uri, markerSeen, artifact } = output;
     if (parts) outputs.push({ name, uri, parts, markerSeen, ...(artifact && restorable.has(name) && { artifact }) });

@@ -209,7 +209,7 @@ function describeHolder({ heldBy }: Seen): string {
 function savingOf({ stored, outputs, key }: Seen): { readonly savedMs?: number; readonly value?: string } {
   const record = recordUsed({ stored, outputs, key });
   if (!record) return {};
-  return { savedMs: record.durationMs, ...(record.value === undefined ? {} : { value: record.value }) };
+  return { savedMs: record.durationMs, ...(typeof record.value === 'string' && { value: record.value }) };
 }
 
 /** The record that speaks for what is at the places: the one their logs name, else the newest. */

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
@@ -42,6 +53,31 @@ describe('the library', () => {
     });
     expect(await Promise.all(Array.from({ length: 10 }, () => work(21)))).toEqual(Array(10).fill(42));
     expect(runs).toBe(1);
+    await flow.close();
+  });
+
+  it('keeps a value of any size: a large one beside the record, and one that is damaged there is made again', async () => {
+    const { folder, flow } = inFolder();
+    let runs = 0;
+    const work = flow.step({ name: 'large' }, () => {
+      runs += 1;
+      return { text: 'x'.repeat(3_000_000), runs };
+    });
+    const sizes = (of: string) =>
+      readdirSync(join(folder, '.stepaside'), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile() && entry.parentPath.includes(`/${of}/`))
+        .map((entry) => ({
+          path: join(entry.parentPath, entry.name),
+          size: statSync(join(entry.parentPath, entry.name)).size,
+        }));
+    expect([await work(), await work()]).toEqual(Array(2).fill({ text: 'x'.repeat(3_000_000), runs: 1 }));
+    for (const { size } of sizes('keys')) expect(size).toBeLessThan(16 * 1024);
+    const [object, ...others] = sizes('objects');
+    expect(others).toEqual([]);
+    expect(object?.size).toBeGreaterThan(3_000_000);
+    chmodSync(object!.path, 0o644);
+    truncateSync(object!.path, 1_000_000);
+    expect((await work())?.runs).toBe(2);
     await flow.close();
   });
 
