@@ -76,6 +76,7 @@ function orAbsent<T>(call: () => T): T | undefined {
 }
 
 function absent(error: unknown): undefined {
+  if (__SABOTAGE__ === 'unknown-is-absent' && isErrno(error)) return undefined;
   if (isErrno(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return undefined;
   throw error;
 }
