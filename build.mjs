@@ -1,12 +1,14 @@
 // The whole build: policies to JSON, the library and the command bundled, types by tsc, the editor's schema.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { parse } from 'yaml';
+import { buildCommand } from './bundles.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const at = (...parts) => join(root, ...parts);
@@ -18,71 +20,47 @@ const policies = readdirSync(at('policies'))
 writeFileSync(at('src/core/policies.gen.json'), `${JSON.stringify(Object.fromEntries(policies), null, 2)}\n`);
 
 rmSync(at('dist'), { recursive: true, force: true });
-const code = createHash('sha256').update(readFileSync(at('package-lock.json')));
+const code = createHash('sha256')
+  .update(readFileSync(at('package-lock.json')))
+  .update(readFileSync(at('bundles.mjs')));
 for (const name of readdirSync(at('src'), { recursive: true, encoding: 'utf8' }).sort())
   if (/\.(ts|json)$/.test(name)) code.update(`${name}\n`).update(readFileSync(at('src', name)));
+const build16 = code.digest('hex').slice(0, 16);
+await buildCommand({ root, outdir: at('dist'), code: build16 });
 const common = {
   bundle: true,
   packages: 'external',
   platform: 'node',
   format: 'esm',
   target: 'node20.19',
-  // Sabotage belongs to the fault campaigns. With the name empty, every branch that asks for one falls away here.
-  define: { __SABOTAGE__: '""', __BUILD__: JSON.stringify(code.digest('hex').slice(0, 16)) },
+  define: { __SABOTAGE__: '""', __BUILD__: JSON.stringify(build16) },
   minifySyntax: true,
   logLevel: 'warning',
 };
 await build({
   ...common,
-  entryPoints: { index: at('src/index.ts'), cli: at('src/cli/main.ts'), heart: at('src/heart.ts') },
+  entryPoints: { index: at('src/index.ts') },
   outdir: at('dist'),
   splitting: true,
   chunkNames: 'chunk/[name]-[hash]',
 });
-// What the command starts with: it answers what it can without any of the rest. CommonJS starts 5 ms sooner.
-await build({
-  ...common,
-  define: { ...common.define, 'import.meta.url': '__filename' },
-  format: 'cjs',
-  minify: true,
-  entryPoints: [at('src/start.ts')],
-  external: ['./check.cjs'],
-  outfile: at('dist/stepaside.cjs'),
-  plugins: [
-    {
-      name: 'the rest',
-      setup: (own) => own.onResolve({ filter: /\/cli\/main\.js$/ }, () => ({ path: './cli.js', external: true })),
-    },
-  ],
-});
 chmodSync(at('dist/stepaside.cjs'), 0o755);
-// `check` stands in shell scripts, in loops: one file that loads in half the time of forty. Other commands are not in it.
-await build({
-  ...common,
-  define: { ...common.define, 'import.meta.url': '__url' },
-  banner: { js: "const __url = require('node:url').pathToFileURL(__filename).href;" },
-  format: 'cjs',
-  minify: true,
-  entryPoints: { check: at('src/cli/main.ts') },
-  outdir: at('dist'),
-  outExtension: { '.js': '.cjs' },
-  plugins: [
-    {
-      name: 'no other command',
-      setup: (own) =>
-        own.onResolve({ filter: /^\.\/[a-z-]+\.js$/ }, ({ kind, path, importer }) =>
-          kind === 'dynamic-import' && importer.endsWith('cli/commands.ts') && path !== './check.js'
-            ? { path: './cli.js', external: true }
-            : undefined,
-        ),
-    },
-  ],
-});
 
 await build({ ...common, entryPoints: [at('src/spec/json-schema.ts')], outfile: at('dist/json-schema.js') });
 const { workflowJsonSchema } = await import(pathToFileURL(at('dist/json-schema.js')).href);
 writeFileSync(at('schema.json'), `${JSON.stringify(workflowJsonSchema(), null, 2)}\n`);
 rmSync(at('dist/json-schema.js'));
+
+// What V8 makes of the programs is kept from their first run: this one, so that nobody waits for it later.
+const trial = mkdtempSync(join(tmpdir(), 'stepaside-build-'));
+const FLOW = 'name: trial\nsteps: [{ name: made, run: echo made > made, outputs: [{ path: made, atomic: true }] }]\n';
+writeFileSync(join(trial, 'stepaside.yaml'), FLOW);
+for (const words of [['run'], ['check', 'made']])
+  execFileSync(process.execPath, [at('dist/stepaside.cjs'), ...words, '--quiet'], {
+    cwd: trial,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+rmSync(trial, { recursive: true });
 
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 const emit = ['-p', at('tsconfig.build.json')];

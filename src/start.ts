@@ -9,9 +9,11 @@ const argv = process.argv.slice(2);
 const begun = performance.now();
 const said = answer({ argv, cwd: process.cwd(), env: process.env, now: Date.now() });
 if (!said || !tell(said)) {
-  // The same program, built twice: see build.mjs.
-  if (argv[0] === 'check') require('./check.cjs');
-  else void import('./cli/main.js');
+  // The same program, built twice: see bundles.mjs.
+  const alone = argv[0] === 'check' && !argv.some((word) => /^(-f|--file)/.test(word));
+  void import('./quick/run-program.js').then(({ runProgram }) =>
+    runProgram(`${__dirname}/${alone ? 'check' : 'cli'}.cjs`),
+  );
 }
 
 /** The same words as the long way's. False: this terminal wants another form of them. */

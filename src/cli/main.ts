@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { StepasideError } from '../core/error.js';
 import { suggest } from '../spec/suggest.js';

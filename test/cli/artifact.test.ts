@@ -50,7 +50,7 @@ describe('artifact', () => {
       AWS_ENDPOINT_URL_S3: endpoint,
       STEPASIDE_CACHE: cache,
     };
-    const cli = resolve(import.meta.dirname, '../../dist/cli.js');
+    const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');
     const input = Buffer.alloc(9 * 2 ** 20, 'stepaside ');
     const put = spawnSync(process.execPath, [cli, 'artifact', 'put', '-'], { cwd, env, input, encoding: 'utf8' });
     expect(put.stdout, put.stderr).toMatch(/^blake3-[0-9a-f]{64} {2}-\n$/);

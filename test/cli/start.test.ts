@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { sdkMakeBucket } from '../rig/sdk.js';
@@ -13,7 +13,7 @@ const env = {
   AWS_REGION: s3.region,
 };
 
-/** Every module that a run of the command resolves, by a loader hook: Node itself says what was loaded. */
+/** Every module that a run of the command resolves, by a loader hook and from Node's own list: what was loaded. */
 async function modulesOf(
   words: readonly string[],
   more: Readonly<Record<string, string>> = {},
@@ -33,9 +33,11 @@ async function modulesOf(
   );
   const entry = join(folder, 'entry.mjs');
   writeFileSync(entry, `import { register } from 'node:module'; register(${JSON.stringify(`file://${hooks}`)});`);
-  const ran = await stepaside(words, { cwd: folder, env: { ...env, ...more }, nodeArgs: ['--import', entry] });
+  const nodeArgs = ['--import', entry, '-r', resolve(import.meta.dirname, '../quick/loaded.cjs')];
+  const ran = await stepaside(words, { cwd: folder, env: { ...env, ...more }, nodeArgs });
   expect([0, 10], ran.stderr + ran.stdout).toContain(ran.code);
-  return readFileSync(log, 'utf8').split('\n').filter(Boolean);
+  const { required } = JSON.parse(ran.stderr.split('\0')[1]!) as { required: string[] };
+  return [...readFileSync(log, 'utf8').split('\n').filter(Boolean), ...required];
 }
 
 const HEAVY = /node_modules\/(@aws-sdk|@smithy|zod|yaml|fast-glob|minio)\//;
@@ -48,6 +50,9 @@ describe('the start', () => {
     const onDisk = await modulesOf(['check', '/']);
     expect(onS3.filter((url) => HEAVY.test(url))).toEqual([]);
     expect(onDisk.filter((url) => HEAVY.test(url))).toEqual([]);
+    // The program that was loaded holds no other command and no library.
+    for (const loaded of [onS3, onDisk])
+      expect(loaded.filter((url) => /\/(cli|check)\.cjs$/.test(url))).toEqual([expect.stringMatching(/check\.cjs$/)]);
     // The check can fail: the other wire does load the SDK, and the hook sees it.
     const reference = await modulesOf(['check', `s3://${bucket}/x`], { STEPASIDE_S3: 'sdk' });
     expect(reference.some((url) => HEAVY.test(url))).toBe(true);

@@ -15,8 +15,8 @@ process.on('exit', () => {
     .filter((name) => !before.has(name))
     .map((name) => name.replace(/^NativeModule /, ''));
   const required = Object.keys(require.cache).filter((file) => file !== __filename);
-  // ES modules are in no cache that can be asked; the one that begins the long way is looked for among the paths.
-  if (modules.some((name) => name.includes('esm/') && name.includes('translators'))) required.push('cli.js');
+  // The programs that begin the long way are compiled from what is read: see run-program.ts.
+  required.push(...paths.filter((path) => /\/(cli|check)\.cjs$/.test(path)));
   fs.writeSync(
     2,
     `\0${JSON.stringify({ modules, required, paths: paths.filter((path) => !path.endsWith('stepaside.cjs') && !path.endsWith('package.json')) })}`,

@@ -51,7 +51,7 @@ function traced(words: readonly string[], cwd: string) {
   return { status, said, ...(JSON.parse(trace!) as { modules: string[]; required: string[]; paths: string[] }) };
 }
 
-const wentQuickly = ({ required }: { required: string[] }) => !required.some((file) => file.endsWith('cli.js'));
+const wentQuickly = ({ required }: { required: string[] }) => !required.some((file) => file.endsWith('cli.cjs'));
 
 describe('what is done already', () => {
   it('is told by what was left the last time: the same words, and nothing is loaded or read that need not be', async () => {

@@ -6,7 +6,7 @@ const root = resolve(import.meta.dirname, '../..');
 
 /** The tests of the command run what users run, `dist/`. `npm ci` has built it; after an edit it is built again. */
 export default function freshBuild(): void {
-  const built = join(root, 'dist/cli.js');
+  const built = join(root, 'dist/stepaside.cjs');
   const builtAt = existsSync(built) ? statSync(built).mtimeMs : 0;
   const sources = ['src', 'policies'].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

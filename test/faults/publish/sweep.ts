@@ -73,7 +73,7 @@ export async function sweep(options: Sweep): Promise<Found> {
     ...{ examples: [], byScene: {}, byCall: {}, endings: {} },
   };
   const program = await strace();
-  const built = await ownBuild(__SABOTAGE__, { whole: true });
+  const built = await ownBuild(__SABOTAGE__);
   const hand = await startHand();
   const bucket = `publish-${randomBytes(5).toString('hex')}`;
   const tools: Tools = { cli: built.cli, strace: program, hand, server: options.server, bucket };
