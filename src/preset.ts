@@ -94,6 +94,8 @@ export function openCache(uri: string, places: OpenPlaces, { folder }: Pick<Surr
 export interface OpenArtifacts {
   readonly blobs: Blobs;
   readonly cache: Cache;
+  /** Where the cache is a folder. */
+  readonly cacheFolder?: string | undefined;
   readonly places: OpenPlaces;
   /** Before the first write, and never by a look. */
   prepare(): Promise<void>;
@@ -110,6 +112,7 @@ export async function openArtifacts(uri: string, surroundings: Surroundings): Pr
     return {
       blobs: await Blobs.open(cache.store, cache.hash),
       cache,
+      cacheFolder,
       places,
       prepare: async () => (cacheFolder === undefined ? undefined : ownIgnore(cacheFolder)),
       close: () => places.close(),

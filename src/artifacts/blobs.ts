@@ -2,30 +2,16 @@ import type { Digest } from '../core/brand.js';
 import { IntegrityError } from '../core/error.js';
 import type { Blake3 } from '../hash.js';
 import type { Store } from '../store/store.js';
-import { BlobIndex, type IndexedPack, readIndex, type Spot } from './blob-index.js';
+import type { BlobIndex, IndexedPack, Spot } from './blob-index.js';
 import { readBytes } from './bytes.js';
 import { Flight } from './flight.js';
-import {
-  CHUNK,
-  chunkKey,
-  digestIn,
-  INDEXES,
-  indexKey,
-  PACKED,
-  PACKS,
-  packKey,
-  QUARANTINE,
-  quarantineKey,
-} from './layout.js';
-import { packBytes } from './pack.js';
+import { CHUNK, chunkKey, PACKED, packKey, quarantineKey } from './layout.js';
 import { missing, wrongBytes } from './refuse.js';
-import { epochOf } from './truce.js';
+import { EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-index.js';
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
 const RANGE = { local: 2 ** 20, remote: 2 * 2 ** 20 };
-/** An index of more than a hundred packs of the smallest blobs is none of ours. */
-const MAX_INDEX = 64 * 2 ** 20;
 
 export interface Wanted {
   readonly digest: Digest;
@@ -38,8 +24,7 @@ export class Blobs {
   readonly hash: Blake3;
   /** How many calls pay at once. */
   readonly width: number;
-  #index = new BlobIndex();
-  #epoch = '';
+  #stored: StoredIndex = EMPTY;
 
   private constructor(store: Store, hash: Blake3) {
     this.store = store;
@@ -54,40 +39,35 @@ export class Blobs {
   }
 
   get index(): BlobIndex {
-    return this.#index;
+    return this.#stored.index;
   }
 
   /** Of the last sweep before the index was read. */
   get epoch(): string {
-    return this.#epoch;
+    return this.#stored.epoch;
   }
 
-  /** What an index says counts only as long as its pack is there, whole: what was lost is written anew by the next put. */
-  async reload(): Promise<void> {
-    // First: a sweep that begins after this is noticed by the next put.
-    const epoch = await epochOf(this.store);
-    const [packs, bad, indexes] = await Promise.all([
-      sizesBelow(this.store, PACKS),
-      sizesBelow(this.store, QUARANTINE),
-      sizesBelow(this.store, INDEXES),
-    ]);
-    const index = new BlobIndex();
-    const flight = new Flight(this.width);
-    for (const name of indexes.keys()) {
-      const digest = digestIn(name);
-      if (digest === undefined) continue;
-      await flight.add(async () => {
-        const bytes = await readBytes(this.store, indexKey(digest), MAX_INDEX);
-        if (bytes === undefined || this.hash.digest(bytes) !== digest) return;
-        for (const { pack, blobs } of packsIn(bytes)) {
-          if (packs.get(pack) !== packBytes(blobs)) continue;
-          for (const blob of blobs) if (!bad.has(`${blob.digest}.${pack}`)) index.add(pack, blob);
-        }
-      });
+  /** By name, the size of every pack there is. */
+  get packs(): ReadonlyMap<string, number> {
+    return this.#stored.packs;
+  }
+
+  /** Of two copies of a blob the one in a pack that is not `shunned` is taken. */
+  async reload(shunned?: ReadonlySet<Digest>): Promise<void> {
+    this.#stored = await readStoredIndex(this, shunned);
+  }
+
+  /** Takes in what packs that no index names say of themselves: no blob is lost because an index is. */
+  async adopt(): Promise<readonly IndexedPack[]> {
+    const { index, packs, bad, unnamed } = this.#stored;
+    const found: IndexedPack[] = [];
+    for (const pack of unnamed) {
+      const blobs = await readTail(this.store, pack, packs.get(pack) ?? 0);
+      if (blobs === undefined) continue;
+      for (const blob of blobs) if (!bad.has(`${blob.digest}.${pack}`)) index.add(pack, blob);
+      found.push({ pack, blobs });
     }
-    await flight.done();
-    this.#index = index;
-    this.#epoch = epoch;
+    return found;
   }
 
   /** Of a list: small, whole, and verified. */
@@ -107,8 +87,10 @@ export class Blobs {
   async readMany(
     wanted: readonly Wanted[],
     give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
+    isAgain = false,
   ): Promise<void> {
     const spots = await this.#locate(wanted);
+    const moved: Wanted[] = [];
     const flight = new Flight(this.width);
     try {
       for (const { digest, size } of spots.chunks)
@@ -123,6 +105,7 @@ export class Blobs {
         await flight.add(async () => {
           const { pack, from, to } = range;
           const bytes = await readBytes(this.store, packKey(pack), to - from, { offset: from, length: to - from });
+          if (bytes === undefined && !isAgain) return void moved.push(...range.blobs);
           if (bytes === undefined || bytes.byteLength !== to - from) throw missing(range.blobs[0]!.digest);
           for (const { digest, size, spot } of range.blobs) {
             const blob = bytes.subarray(spot.at - from, spot.at - from + spot.size);
@@ -135,6 +118,10 @@ export class Blobs {
       // Nobody is given a blob after a failure was told.
       await flight.ended();
     }
+    if (moved.length === 0) return;
+    // A sweeper wrote what lives in that pack to another one.
+    await this.reload();
+    await this.readMany(moved, give, true);
   }
 
   /** A blob of any kind in pieces, as they come. It was the right one only if this ends well. */
@@ -165,7 +152,7 @@ export class Blobs {
       const chunks: Wanted[] = [];
       const packed: Placed[] = [];
       for (const want of wanted) {
-        const spot = this.#index.find(want.digest);
+        const spot = this.index.find(want.digest);
         if (spot === undefined) chunks.push(want);
         else packed.push({ ...want, spot });
       }
@@ -178,7 +165,8 @@ export class Blobs {
     const lost = unsure.filter((_, i) => there[i] === undefined);
     if (lost.length === 0) return found;
     await this.reload();
-    const gone = lost.find(({ digest }) => !this.#index.has(digest));
+    if (lost.some(({ digest }) => !this.index.has(digest))) await this.adopt();
+    const gone = lost.find(({ digest }) => !this.index.has(digest));
     if (gone !== undefined) throw missing(gone.digest);
     return split();
   }
@@ -234,21 +222,4 @@ function rangesOf(placed: readonly Placed[], most: number): readonly Range[] {
     }
   }
   return ranges;
-}
-
-/** What is no index names no blobs: what it would have named is missed, and written anew. */
-function packsIn(bytes: Buffer): readonly IndexedPack[] {
-  try {
-    return [...readIndex(bytes)];
-  } catch (error) {
-    if (error instanceof IntegrityError) return [];
-    throw error;
-  }
-}
-
-/** The names right below a prefix, with their sizes. */
-async function sizesBelow(store: Store, prefix: string): Promise<ReadonlyMap<string, number>> {
-  const sizes = new Map<string, number>();
-  for await (const { key, size } of store.list(prefix)) sizes.set(key.slice(prefix.length), size);
-  return sizes;
 }

@@ -1,14 +1,16 @@
 import type { Digest } from '../core/brand.js';
-import { IntegrityError } from '../core/error.js';
-import { listArtifacts } from './artifact.js';
+import type { IndexedPack } from './blob-index.js';
 import type { Blobs } from './blobs.js';
-import { ARTIFACTS, artifactKey, CHUNKS, chunkKey, digestIn, PACKS, packKey } from './layout.js';
+import { digestIn } from './layout.js';
+import { type Keeping, Marks } from './marks.js';
+import { repack } from './repack.js';
+import { type Doomed, type Survey, survey } from './survey.js';
+import { renewIndexes, staleIndexes } from './tidy-indexes.js';
 import { beginSweep } from './truce.js';
-import { blobsOf } from './verify.js';
 
 export interface CollectOptions {
   /** What stays, and why. Asked when the marking begins, and once more when nobody writes: a record may have come since. */
-  readonly kept: () => Promise<ReadonlyMap<Digest, string>>;
+  readonly keeping: () => Promise<Keeping>;
   /** What is younger stays: somebody may be about to name it. Longer than the longest run. */
   readonly graceMs: number;
   /** Milliseconds since 1970 by the store's clock. */
@@ -19,52 +21,59 @@ export interface CollectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface Doomed {
-  readonly key: string;
-  readonly kind: 'artifact' | 'chunk' | 'pack';
-  readonly size: number;
-  readonly why: string;
-}
-
 export interface Collected {
   readonly kept: number;
   readonly doomed: readonly Doomed[];
   readonly removedBytes: number;
-  /** `busy`: writers did not end in time, and nothing was deleted. */
+  /** `busy`: writers or another sweeper did not end in time, and nothing was deleted. */
   readonly ended: 'done' | 'dry-run' | 'busy';
 }
 
 /**
- * Mark, while others write; then sweep, while nobody does. What was put between the two is marked before anything is
- * deleted. Roots go first, as they came last: whoever is killed here leaves chunks that nothing names, for the next time.
+ * Mark, while others write, and copy what lives in packs that are mostly dead; then sweep, while nobody writes. What was
+ * put between the two is marked before anything is deleted. Roots go first, as they came last: whoever is killed here
+ * leaves chunks that nothing names and copies of what is there, for the next time.
  */
 export async function collect(blobs: Blobs, options: CollectOptions): Promise<Collected> {
-  const { graceMs, now, dryRun = false, waitMs = 30_000, signal } = options;
-  const began = now();
+  const { keeping, graceMs, now, dryRun = false, waitMs = 30_000, signal } = options;
+  const old = now() - graceMs;
+  const marks = new Marks(blobs);
+  const look = async () => {
+    const keep = await keeping();
+    const before = Math.min(old, keep.since ?? old);
+    // biome-ignore format: the broken form is compiled out of the package; the campaign on writers and sweepers must catch it
+    if (__SABOTAGE__ !== 'single-mark' || marks.kept === 0)
+    await marks.all(keep, before, signal);
+    return survey(blobs, marks, before);
+  };
+
   await blobs.reload();
-  const marks = new Marks(blobs, options);
-  await marks.all(signal);
-  const doomed = await marks.doomed(began - graceMs);
-  const facts = { kept: marks.kept, doomed, removedBytes: 0 };
-  if (dryRun) return { ...facts, ended: 'dry-run' };
-  if (doomed.length === 0) return { ...facts, ended: 'done' };
+  const adopted = await blobs.adopt();
+  const found = await look();
+  const packs = packsOf([...found.doomed, ...found.sparse]);
+  const stale = await staleIndexes(blobs, packs);
+  const doomed = [...found.doomed, ...found.sparse, ...stale];
+  if (dryRun) return { kept: marks.kept, doomed, removedBytes: 0, ended: 'dry-run' };
+  if (doomed.length === 0 && !adopted.some(({ blobs: rows }) => rows.some(({ digest }) => marks.isLive(digest))))
+    return { kept: marks.kept, doomed, removedBytes: 0, ended: 'done' };
+
+  const copied =
+    found.sparse.length === 0 ? new Set<Digest>() : await repack(blobs, marks, packsOf(found.sparse), signal);
   const sweep = await beginSweep(blobs.store, now, waitMs);
-  if (sweep === undefined) return { ...facts, doomed: [], ended: 'busy' };
-  const gone: Doomed[] = [];
+  if (sweep === undefined) return { kept: marks.kept, doomed: [], removedBytes: 0, ended: 'busy' };
+  let gone: readonly Doomed[];
   try {
-    await blobs.reload();
-    // Whatever came or was used again since the marking: its root is younger, or not among those that were seen.
-    // biome-ignore format: the broken form is compiled out of the package; the test of writers at work must catch it
-    if (__SABOTAGE__ !== 'single-mark')
-    await marks.all(signal);
-    const still = new Set((await marks.doomed(began - graceMs)).map(({ key }) => key));
-    for (const one of doomed) {
-      if (!still.has(one.key)) continue;
-      signal?.throwIfAborted();
-      await sweep.check();
-      await blobs.store.remove(one.key);
-      gone.push(one);
-    }
+    await blobs.reload(copied);
+    gone = await removeStill(blobs, {
+      first: found,
+      copied,
+      adopted: await blobs.adopt(),
+      now: await look(),
+      async check() {
+        signal?.throwIfAborted();
+        await sweep.check();
+      },
+    });
   } finally {
     await sweep.end();
   }
@@ -72,64 +81,32 @@ export async function collect(blobs: Blobs, options: CollectOptions): Promise<Co
   return { kept: marks.kept, doomed: gone, removedBytes: gone.reduce((sum, { size }) => sum + size, 0), ended: 'done' };
 }
 
-class Marks {
-  readonly #blobs: Blobs;
-  readonly #options: CollectOptions;
-  readonly #roots = new Map<Digest, number>();
-  readonly #live = new Set<Digest>();
-  readonly #packs = new Set<Digest>();
+interface Sweep {
+  readonly first: Survey;
+  /** Packs of which all that lived was written to others. */
+  readonly copied: ReadonlySet<Digest>;
+  readonly adopted: readonly IndexedPack[];
+  readonly now: Survey;
+  readonly check: () => Promise<void>;
+}
 
-  constructor(blobs: Blobs, options: CollectOptions) {
-    this.#blobs = blobs;
-    this.#options = options;
+/** What was doomed the first time and is now: whatever came or was used again since has been marked. */
+async function removeStill(blobs: Blobs, { first, copied, adopted, now, check }: Sweep): Promise<readonly Doomed[]> {
+  const known = new Map([...first.doomed, ...first.sparse].map((one) => [one.key, one]));
+  const gone: Doomed[] = [];
+  for (const one of now.doomed) {
+    const before = known.get(one.key);
+    if (before === undefined || (first.sparse.some(({ key }) => key === one.key) && !copied.has(digestIn(one.key)!)))
+      continue;
+    await check();
+    await blobs.store.remove(one.key);
+    gone.push(before);
   }
+  const lost = packsOf(gone);
+  const stale = await staleIndexes(blobs, lost);
+  return [...gone, ...(await renewIndexes(blobs, { stale, gone: lost, adopted, check }))];
+}
 
-  get kept(): number {
-    return this.#roots.size;
-  }
-
-  /** Every root that something keeps or that is young, and all it needs; those seen before are not read again. */
-  async all(signal: AbortSignal | undefined): Promise<void> {
-    const { graceMs, now } = this.#options;
-    const kept = await this.#options.kept();
-    for await (const { digest, putAt } of listArtifacts(this.#blobs)) {
-      signal?.throwIfAborted();
-      if (this.#roots.has(digest)) continue;
-      if (putAt < now() - graceMs && !kept.has(digest)) continue;
-      this.#roots.set(digest, putAt);
-      try {
-        for await (const blob of blobsOf(this.#blobs, digest)) this.#mark(blob);
-      } catch (error) {
-        // A broken one keeps what can still be read of it.
-        if (!(error instanceof IntegrityError)) throw error;
-      }
-    }
-  }
-
-  #mark(blob: Digest): void {
-    const spot = this.#blobs.index.find(blob);
-    if (spot === undefined) this.#live.add(blob);
-    else this.#packs.add(spot.pack);
-  }
-
-  async doomed(before: number): Promise<readonly Doomed[]> {
-    const { store } = this.#blobs;
-    const found: Doomed[] = [];
-    for await (const { key, size, modifiedAt } of store.list(ARTIFACTS)) {
-      const digest = digestIn(key);
-      if (digest === undefined || this.#roots.has(digest) || modifiedAt >= before) continue;
-      found.push({ key: artifactKey(digest), kind: 'artifact', size, why: 'nothing keeps it' });
-    }
-    for await (const { key, size, modifiedAt } of store.list(CHUNKS)) {
-      const digest = digestIn(key);
-      if (digest === undefined || this.#live.has(digest) || modifiedAt >= before) continue;
-      found.push({ key: chunkKey(digest), kind: 'chunk', size, why: 'no kept artifact holds it' });
-    }
-    for await (const { key, size, modifiedAt } of store.list(PACKS)) {
-      const digest = digestIn(key);
-      if (digest === undefined || this.#packs.has(digest) || modifiedAt >= before) continue;
-      found.push({ key: packKey(digest), kind: 'pack', size, why: 'no kept artifact holds any of its blobs' });
-    }
-    return found;
-  }
+function packsOf(doomed: readonly Doomed[]): ReadonlySet<Digest> {
+  return new Set(doomed.flatMap(({ kind, key }) => (kind === 'pack' ? (digestIn(key) ?? []) : [])));
 }

@@ -71,6 +71,9 @@ export function packBytes(blobs: readonly PackedBlob[]): number {
   return (last === undefined ? 0 : last.at + last.size) + blobs.length * ROW + TRAILER;
 }
 
+/** What a blob takes of a pack: its bytes and its row. */
+export const roomOf = (size: number): number => size + ROW;
+
 /** How many bytes at a pack's end hold its rows, from its last bytes. */
 export const PACK_TRAILER = TRAILER;
 

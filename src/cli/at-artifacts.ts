@@ -4,7 +4,8 @@ import { listArtifacts } from '../artifacts/artifact.js';
 import type { Blobs } from '../artifacts/blobs.js';
 import { isDigest } from '../artifacts/layout.js';
 import type { Digest } from '../core/brand.js';
-import { type OpenArtifacts, openArtifacts } from '../preset.js';
+import type { Config } from '../core/config.js';
+import { type OpenArtifacts, openArtifacts, type Surroundings } from '../preset.js';
 import { type Args, type Command, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
 import { interruptible } from './interrupt.js';
@@ -14,6 +15,7 @@ import type { Terminal } from './terminal.js';
 export interface AtArtifacts extends OpenArtifacts {
   readonly args: Args;
   readonly terminal: Terminal;
+  readonly surroundings: Surroundings & { readonly config: Config };
   readonly signal: AbortSignal;
 }
 
@@ -30,7 +32,7 @@ export function onArtifacts(act: (at: AtArtifacts) => Promise<Exit>): Command {
     const interrupts = interruptible();
     const artifacts = await openArtifacts(uri, surroundings);
     try {
-      return await act({ ...artifacts, args, terminal, signal: interrupts.signal });
+      return await act({ ...artifacts, args, terminal, surroundings, signal: interrupts.signal });
     } finally {
       interrupts.stop();
       await artifacts.close();

@@ -320,10 +320,11 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
   },
   {
     name: 'gc',
-    summary: 'Remove artifacts that no record names any more.',
+    summary:
+      'Expire records by the rules of the config; remove artifacts that no record names, and what the dead left.',
     usage: 'gc [--older-than D] [--dry-run]',
     examples: [
-      ['stepaside gc --dry-run', 'what would go, and why'],
+      ['stepaside gc --dry-run', 'what would expire and go, and why'],
       ['stepaside gc --older-than 90d', 'only what was put longer ago'],
     ],
     options: [
@@ -335,6 +336,9 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'keep', value: 'DIGEST', many: true, what: 'keep this artifact, whatever names it' },
       { name: 'dry-run', what: 'remove nothing' },
     ],
+    notes: `Rules: retention: { keepLast: 3, keepFor: 90d, steps: { train: { keepLast: 10 } } } in stepaside.config.yaml; a
+record stays as long as one of them, or a pin, speaks for it. Expired ones can be taken back by invalidate --undo, and what
+they name is kept, until --older-than is over.`,
     load: async () => (await import('./gc.js')).gc,
   },
   {

@@ -30,7 +30,10 @@ export async function* allRecords(engine: Pick<Engine, 'cache'>): AsyncGenerator
 
 export async function* recordsOfKey({ cache }: Pick<Engine, 'cache'>, key: WorkKey): AsyncGenerator<Found> {
   const log = keyLog(cache, key);
-  const view = await log.read();
+  yield* recordsIn({ key, log, view: await log.read() });
+}
+
+export async function* recordsIn({ key, log, view }: Pick<Found, 'key' | 'log' | 'view'>): AsyncGenerator<Found> {
   for (const entry of view.records) {
     const record = view.newest?.attempt === entry.attempt ? view.newest : await log.record(entry);
     if (record) yield { key, log, view, entry, record };

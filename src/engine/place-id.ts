@@ -30,6 +30,16 @@ export function placeId(location: Location, { stores, folder, cacheFolder }: Nam
   return `machine:${machine()}:${path}${slash === '/' && path === '/' ? '' : slash}`;
 }
 
+/** Where such a place lies on a disk of this machine; undefined where it does not. */
+export function diskPathOf(id: string, { stores, cacheFolder }: Omit<Naming, 'folder'>): string | undefined {
+  const own = `machine:${machine()}:`;
+  if (id.startsWith(own)) return resolve(id.slice(own.length));
+  if (id.startsWith('cache:')) return cacheFolder && resolve(cacheFolder, id.slice('cache:'.length));
+  for (const [name, setting] of Object.entries(stores))
+    if (setting.kind === 'mount' && id.startsWith(`${name}/`)) return resolve(setting.mount, id.slice(name.length + 1));
+  return undefined;
+}
+
 /** Of the nearest folder that is there. */
 function deviceOf(path: string): number | undefined {
   for (let at = path; ; at = dirname(at)) {

@@ -1,6 +1,6 @@
 import type { Holder } from '../core/slot.js';
+import { surelyDead } from '../holder.js';
 import { beatKey, type Cache, readWhole } from './cache.js';
-import { surelyDead } from './holder.js';
 import type { LogView } from './log.js';
 
 export interface WatchOptions {

@@ -18,7 +18,7 @@ const seed = seedOfRun();
 const DAY = 86_400_000;
 
 const options = (keep: readonly Digest[], more: Partial<CollectOptions> = {}): CollectOptions => ({
-  kept: async () => new Map(keep.map((digest) => [digest, 'wanted'])),
+  keeping: async () => ({ kept: new Map(keep.map((digest) => [digest, 'wanted'])) }),
   graceMs: 1000,
   now: () => Date.now() + DAY,
   ...more,
@@ -38,13 +38,28 @@ async function two() {
   return { folder, store, one, second };
 }
 
+/** One pack of which a tenth lives. */
+async function halfDead(round = 0) {
+  const folder = folderWith();
+  const random = randomFrom(seed + round);
+  const [all, kept] = [join(folder, 'in'), join(folder, 'kept')];
+  for (const path of [all, kept]) fs.mkdirSync(path);
+  for (let i = 0; i < 20; i++) fs.writeFileSync(join(all, `${i}`), bytesOf(random, 10_000));
+  for (let i = 0; i < 2; i++) fs.copyFileSync(join(all, `${i}`), join(kept, `${i}`));
+  const store = memoryStore();
+  await putTree(await openBlobs(store), all);
+  const { digest } = await putTree(await openBlobs(store), kept);
+  // The kept tree's list lies in a pack of its own.
+  return { folder, store, kept, digest };
+}
+
 describe('collect', () => {
   it('says first, then removes what nothing kept holds, and no byte of what is kept', async () => {
     const { folder, store, one, second } = await two();
     const before = await allKeys(store);
     const said = await collect(await openBlobs(store), options([one], { dryRun: true }));
     expect(said).toMatchObject({ ended: 'dry-run', kept: 1 });
-    expect(said.doomed.map(({ kind }) => kind).sort()).toEqual(['artifact', 'chunk', 'pack']);
+    expect(said.doomed.map(({ kind }) => kind).sort()).toEqual(['artifact', 'chunk', 'index', 'pack']);
     expect(await allKeys(store)).toEqual(before);
     const done = await collect(await openBlobs(store), options([one]));
     expect(done).toMatchObject({ ended: 'done', kept: 1, doomed: said.doomed });
@@ -99,23 +114,130 @@ describe('collect', () => {
     expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'two')));
   });
 
-  it('killed at any removal: what is kept is whole, and the next one finishes', async () => {
-    for (let at = 0; at < 3; at++) {
-      const { store, one } = await two();
-      let removals = 0;
+  it('writes what lives in a pack that is mostly dead to another, and a reader with the old index finds it', async () => {
+    const { folder, store, kept, digest } = await halfDead();
+    const reader = await openBlobs(store);
+    const pack = await largest(store, 'v1/packs/');
+    const done = await collect(await openBlobs(store), options([digest]));
+    expect(done.doomed.map(({ kind }) => kind).sort()).toEqual(['artifact', 'index', 'pack']);
+    expect(done.doomed.find(({ kind }) => kind === 'pack')).toMatchObject({
+      key: pack,
+      why: expect.stringMatching(/^[89][0-9]% of it is dead/),
+    });
+    const packs = await allKeys(store, 'v1/packs/');
+    expect(packs.length).toBe(2);
+    expect(packs).not.toContain(pack);
+    expect((await allKeys(store, 'v1/indexes/')).length).toBe(2);
+    for (const blobs of [reader, await openBlobs(store)]) {
+      await restore(blobs, digest, join(folder, 'out'));
+      expect(snapshot(join(folder, 'out'))).toEqual(snapshot(kept));
+    }
+    expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+    expect((await collect(await openBlobs(store), options([digest]))).doomed).toEqual([]);
+  });
+
+  it('what a writer takes from a dying pack while it is copied stays', async () => {
+    const { folder, store, digest } = await halfDead();
+    let second: Digest | undefined;
+    const hooked: Store = {
+      ...store,
+      async write(key, body, call) {
+        if (key.startsWith('v1/packs/') && second === undefined) {
+          // All of it lies in the pack that is about to be given up.
+          second = (await putTree(await openBlobs(store), join(folder, 'in'))).digest;
+        }
+        return store.write(key, body, call);
+      },
+    };
+    await collect(await openBlobs(hooked), {
+      ...options([digest]),
+      keeping: async () => ({ kept: new Map([digest, ...(second ? [second] : [])].map((one) => [one, 'wanted'])) }),
+    });
+    await restore(await openBlobs(store), second!, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'in')));
+  });
+
+  it('small packs and small indexes are written as one', async () => {
+    const folder = folderWith();
+    const store = memoryStore();
+    const all: Digest[] = [];
+    for (let i = 0; i < 20; i++) all.push((await putStream(await openBlobs(store), [Buffer.from(`${i}`)])).digest);
+    expect((await allKeys(store, 'v1/packs/')).length).toBe(20);
+    await collect(await openBlobs(store), options(all));
+    expect((await allKeys(store, 'v1/packs/')).length).toBe(1);
+    expect((await allKeys(store, 'v1/indexes/')).length).toBe(1);
+    for (const [i, digest] of all.entries()) {
+      await restore(await openBlobs(store), digest, join(folder, 'out'));
+      expect(fs.readFileSync(join(folder, 'out'), 'utf8')).toBe(`${i}`);
+    }
+  });
+
+  it('a lost index loses no blob: its packs say themselves what they hold, and are named again', async () => {
+    const { folder, store, one } = await two();
+    for (const key of await allKeys(store, 'v1/indexes/')) await store.remove(key);
+    await restore(await openBlobs(store), one, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'one')));
+    expect(await collect(await openBlobs(store), options([one]))).toMatchObject({ ended: 'done', kept: 1 });
+    expect((await allKeys(store, 'v1/indexes/')).length).toBe(1);
+    expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+  });
+
+  it('what was put since a run under way began stays', async () => {
+    const { store, one } = await two();
+    const since = Date.now() - DAY;
+    const running = options([], { keeping: async () => ({ kept: new Map(), since }) });
+    expect(await collect(await openBlobs(store), running)).toMatchObject({ kept: 2, doomed: [] });
+    expect(await collect(await openBlobs(store), options([one]))).toMatchObject({ kept: 1 });
+  });
+
+  it('two sweepers who begin together: one after the other, and nothing that is kept is lost', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { store, digest } = await halfDead(round);
+      const shaky = slow(store);
+      const both = await Promise.all(
+        [0, 1].map(async () => collect(await openBlobs(shaky), options([digest], { graceMs: -DAY, waitMs: 5000 }))),
+      );
+      expect(both.some(({ ended }) => ended === 'done')).toBe(true);
+      expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({
+        artifacts: 1,
+        broken: [],
+        bad: [],
+      });
+    }
+  }, 60_000);
+
+  it('killed at any write or removal: what is kept is whole, and the next one finishes', async () => {
+    for (let at = 0, ended = false; !ended; at++) {
+      const { store, digest } = await halfDead();
+      let changes = 0;
       const dying: Store = {
         ...store,
         remove: async (key, call) => {
-          if (!key.includes('uploads') && removals++ === at) throw new Error('killed');
+          if (changes++ >= at) throw new Error('killed');
           return store.remove(key, call);
         },
+        write: async (key, body, call) => {
+          if (changes++ >= at) throw new Error('killed');
+          return store.write(key, body, call);
+        },
       };
-      await expect(collect(await openBlobs(dying), options([one]))).rejects.toThrow('killed');
+      const killed = await collect(await openBlobs(dying), options([digest])).catch((error: Error) => error);
+      ended = !(killed instanceof Error);
+      if (ended) expect(changes).toBeGreaterThan(10);
       expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
-      await collect(await openBlobs(store), options([one]));
-      expect((await collect(await openBlobs(store), options([one]))).doomed).toEqual([]);
+      // The dead cannot say that they are; the clock is a day on.
+      await store.remove('v1/sweep');
+      const next = await collect(await openBlobs(store), options([digest]));
+      expect(next).toMatchObject({ ended: 'done', kept: 1 });
+      expect((await collect(await openBlobs(store), options([digest]))).doomed).toEqual([]);
+      expect((await allKeys(store, 'v1/packs/')).length).toBe(2);
+      expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({
+        artifacts: 1,
+        broken: [],
+        bad: [],
+      });
     }
-  });
+  }, 60_000);
 
   it(`20 writers and a sweeper that never rests: no artifact that was promised is broken (STEPASIDE_SEED=${seed})`, async () => {
     const store = slow(memoryStore());
@@ -141,7 +263,7 @@ describe('collect', () => {
       while (writing > 0) {
         // No grace at all: only the truce protects them. What was promised is asked at the moment of the question.
         const done = await collect(await openBlobs(store), {
-          kept: async () => new Map([...promised].map((digest) => [digest, 'promised'])),
+          keeping: async () => ({ kept: new Map([...promised].map((digest) => [digest, 'promised'])) }),
           graceMs: -1000,
           now: Date.now,
           waitMs: 2000,
@@ -157,6 +279,12 @@ describe('collect', () => {
     expect(broken.filter(({ digest }) => promised.has(digest))).toEqual([]);
   }, 120_000);
 });
+
+async function largest(store: Store, prefix: string): Promise<string> {
+  let found = { key: '', size: -1 };
+  for await (const head of store.list(prefix)) if (head.size > found.size) found = head;
+  return found.key;
+}
 
 /** Each call takes a turn or a few of the event loop, so that calls of many interleave. */
 function slow(store: Store): Store {

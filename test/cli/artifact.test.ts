@@ -97,9 +97,12 @@ describe('verify and gc', () => {
     });
     await new Promise((done) => setTimeout(done, 1100));
     const dry = await stepaside(['gc', '--older-than', '1s', '--dry-run', '--json'], { cwd });
-    expect(dry.json()).toMatchObject({ ended: 'dry-run', doomed: [{ kind: 'artifact' }, { kind: 'pack' }] });
+    expect(dry.json()).toMatchObject({
+      ended: 'dry-run',
+      doomed: [{ kind: 'artifact' }, { kind: 'pack' }, { kind: 'index' }],
+    });
     const gone = await stepaside(['gc', '--older-than', '1s'], { cwd });
-    expect(gone.stdout).toMatch(/0 artifacts kept; 2 objects removed/);
+    expect(gone.stdout).toMatch(/0 artifacts kept; 3 objects removed/);
     expect((await stepaside(['artifact', 'ls'], { cwd })).stderr).toMatch('no artifacts');
     expect(await stepaside(['gc', '--older-than', 'soon'], { cwd })).toMatchObject({ code: 2 });
     expect(await stepaside(['verify', '--sample', '2'], { cwd })).toMatchObject({ code: 2 });

@@ -150,3 +150,74 @@ it('gc keeps what records name, markers too, and takes it when they are invalida
   expect((await gc()).doomed).toEqual([]);
   expect(await w.run()).toMatchObject({ code: 0, train: 'ran invalidated', report: 'avoided parts-match' });
 });
+
+it('gc takes what a restore replaced, and nothing else at the place', async () => {
+  const w = workflow();
+  await w.run();
+  writeFileSync(w.at('model/deep/w'), 'edited!\n');
+  await w.run();
+  const trash = w.at('.stepaside-tmp-trash');
+  expect(readdirSync(trash).length).toBe(1);
+  writeFileSync(join(trash, 'somebody-s'), '');
+  writeFileSync(w.at('.stepaside-tmp-1-00112233445566ff'), 'of a process that may live');
+  const gc = async (...words: string[]) => {
+    const { stdout } = await stepaside(['gc', '--older-than', '0s', ...words], { cwd: w.cwd });
+    return stdout.split('\n').filter((line) => line.includes('a restore replaced it')).length;
+  };
+  expect(await gc('--dry-run')).toBe(1);
+  expect(readdirSync(trash).length).toBe(2);
+  expect(await gc()).toBe(1);
+  expect(readdirSync(trash)).toEqual(['somebody-s']);
+  expect(existsSync(w.at('.stepaside-tmp-1-00112233445566ff'))).toBe(true);
+  expect(w.read('model/deep/w')).toBe('weights\n');
+});
+
+it('gc expires what no rule of the config keeps: told first, undoable until the grace is over', async () => {
+  const w = workflow();
+  writeFileSync(w.at('stepaside.config.yaml'), 'retention: { keepLast: 2, steps: { report: { keepLast: 1 } } }\n');
+  for (const input of ['a', 'b', 'c']) {
+    writeFileSync(w.at('in.txt'), input);
+    await w.run();
+  }
+  const gc = async (...words: string[]) =>
+    (await stepaside(['gc', '--json', ...words], { cwd: w.cwd })).json() as {
+      expired: { step: string; rule: string; key: string }[];
+      doomed: { kind: string; why: string }[];
+    };
+  const told = await gc('--dry-run');
+  expect(told.expired.map(({ step, rule }) => [step, rule]).sort()).toEqual([
+    ['report', 'keepLast 1: 1 are newer'],
+    ['report', 'keepLast 1: 2 are newer'],
+    ['train', 'keepLast 2: 2 are newer'],
+  ]);
+  const [first] = told.expired.filter(({ step }) => step === 'train');
+  expect(await gc()).toMatchObject({ expired: told.expired, doomed: [] });
+  expect(await gc()).toMatchObject({ expired: [], doomed: [] });
+  // Taken back, and pinned, so that no rule speaks against it.
+  await stepaside(['invalidate', '--undo', first!.key], { cwd: w.cwd });
+  await stepaside(['pin', first!.key], { cwd: w.cwd });
+  expect((await gc('--dry-run')).expired).toEqual([]);
+  await stepaside(['pin', '--undo', first!.key], { cwd: w.cwd });
+  expect((await gc()).expired).toMatchObject([{ step: 'train', key: first!.key }]);
+  // With the grace over, what they alone named goes.
+  const { doomed } = await gc('--older-than', '0s');
+  expect(doomed.filter(({ kind }) => kind === 'artifact').map(({ why }) => why)).toContainEqual(
+    expect.stringMatching(
+      /^the record of train \(blake3-.*\) was given up .* ago: expired: no rule keeps it \(train, keepLast 2: 2 are newer\)$/,
+    ),
+  );
+  writeFileSync(w.at('in.txt'), 'a');
+  expect(await w.run()).toMatchObject({ train: expect.stringMatching(/^ran/) });
+  writeFileSync(w.at('in.txt'), 'b');
+  expect(await w.run()).toMatchObject({ train: 'avoided kept-artifact' });
+}, 60_000);
+
+it('a rule that is none is refused with its place, before anything is removed', async () => {
+  const w = workflow();
+  await w.run();
+  writeFileSync(w.at('stepaside.config.yaml'), 'retention:\n  keepLast: 0\n  keepFor: 1y\n');
+  const { code, stderr } = await stepaside(['gc', '--older-than', '0s'], { cwd: w.cwd });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/stepaside\.config\.yaml:2:13 +.*keepLast/);
+  expect(stderr).toMatch(/stepaside\.config\.yaml:3:12 +.*keepFor/);
+});

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import type { Holder } from '../core/slot.js';
+import type { Holder } from './core/slot.js';
 
 /** This process, as its slots name it. */
 export function thisProcess(): Holder {
