@@ -40,16 +40,19 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
   const places = gathering(opened);
   const self = thisProcess();
   const monotonic = () => performance.now();
-  const clock = remote
-    ? await places
-        .at(parseLocation(cache.uri))
-        .store.abilities.clock?.()
-        .catch(() => undefined)
-    : undefined;
+  let offsetMs = 0;
+  const clock = remote ? places.at(parseLocation(cache.uri)).store.abilities.clock?.() : undefined;
+  const asked = clock?.then(
+    (found) => {
+      offsetMs = Math.round(found.offsetMs);
+    },
+    () => {},
+  );
   let { latch } = cache;
   const timed: Cache = {
     ...cache,
-    now: () => Date.now() + Math.round(clock?.offsetMs ?? 0),
+    now: () => Date.now() + offsetMs,
+    ...(asked && { timed: asked }),
     get latch() {
       return latch;
     },

@@ -7,6 +7,7 @@ import { StoreError } from '../core/error.js';
 import { sleep } from '../store/backoff.js';
 import { orAborted, within } from '../store/deadline.js';
 import type { CallOptions, Head, ListOptions, Store, StoreTraits } from '../store/store.js';
+import { Turns } from '../store/turns.js';
 import { readFile } from './fs/body.js';
 import { asyncCalls, type FileCalls, isErrno, syncCalls } from './fs/calls.js';
 import { Disk, headOf } from './fs/disk.js';
@@ -33,6 +34,10 @@ interface FsSystem {
   /** What /proc/self/mountinfo says. */
   readonly mounts?: string;
   readonly calls?: Partial<FileCalls>;
+  /** Where others are wanted for looks side by side. */
+  readonly slowCalls?: Partial<FileCalls>;
+  /** Milliseconds, for measuring how long the first looks take. */
+  readonly now?: () => number;
 }
 
 /** A local disk answers in the same turn: a loop of such answers would let nobody else act, not even the writer it waits for. */
@@ -51,9 +56,11 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   const name = options.name ?? root;
   const kind = fileSystemBelow(root, system);
   const { remote, hardLinks } = kind;
-  const slow = { ...asyncCalls, ...system.calls };
-  const quick = remote ? slow : { ...syncCalls, ...system.calls };
-  const disk = new Disk({ name, root, mount: options.mount ?? false, remote, quick, slow });
+  const slow = { ...asyncCalls, ...system.calls, ...system.slowCalls };
+  const quick = { ...syncCalls, ...system.calls };
+  const now = system.now ?? (() => performance.now());
+  const disk = new Disk({ name, root, mount: options.mount ?? false, remote, quick, slow, now });
+  const turns = new Turns(WIDTH);
   let traits: StoreTraits = {
     kind: 'file',
     maxValueBytes: constants.MAX_LENGTH,
@@ -66,7 +73,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   let breathed = performance.now();
 
   async function breathe(): Promise<void> {
-    if (remote || performance.now() - breathed < BREATH_MS) return;
+    if (disk.isSlow || performance.now() - breathed < BREATH_MS) return;
     await setImmediate();
     breathed = performance.now();
   }
@@ -86,7 +93,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     checkName(name, key);
     await breathe();
     try {
-      return await (remote ? orAborted(work(), call?.signal) : work());
+      return await (disk.isSlow ? orAborted(turns.hold(work), call?.signal) : work());
     } catch (error) {
       throw translate(error, { store: name, key, remote });
     }
@@ -103,7 +110,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
       return traits;
     },
     abilities: {
-      describe: (call) => describe(root, kind, call),
+      describe: (call) => describe(root, { kind, isSlow: disk.isSlow }, call),
       folders: { folders },
     },
 
@@ -151,7 +158,12 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     const heads = walk(disk, { prefix, after, width, check: () => check(call) });
     try {
       for (;;) {
-        const { done, value } = await (remote ? orAborted(heads.next(), signal) : heads.next());
+        const { done, value } = await (disk.isSlow
+          ? orAborted(
+              turns.hold(() => heads.next()),
+              signal,
+            )
+          : heads.next());
         if (done) return;
         await breathe();
         check(call);
@@ -184,12 +196,12 @@ const DESCRIBE_MS = 5_000;
 /** Says what it can: a mount that is not there is the look's business to report. */
 async function describe(
   root: string,
-  kind: FileSystem,
+  { kind, isSlow }: { readonly kind: FileSystem; readonly isSlow: boolean },
   call: CallOptions = {},
 ): Promise<readonly (readonly [string, string])[]> {
   const facts: (readonly [string, string])[] = [
     ['file system', `${kind.name}, at ${root}`],
-    ['asked', kind.remote ? 'many at once: every look is a round trip' : 'one by one: looks are quick here'],
+    ['asked', isSlow ? 'many at once: every look is a round trip' : 'one by one: looks are quick here'],
   ];
   const silent = new Error(`it does not answer within ${DESCRIBE_MS / 1000} s`);
   try {

@@ -17,6 +17,8 @@ export interface Cache {
   readonly latch: 'exclusive' | 'machine' | 'best-effort';
   /** Milliseconds since 1970 by the store's clock, as well as it is known. */
   readonly now: () => number;
+  /** Resolves when it is known how far that clock is from ours. Asked for with the first log, not before it. */
+  readonly timed?: Promise<void>;
   /** Told after each slot that is appended, before anybody acts on it: hints that were left before are void. */
   readonly changed?: () => Promise<void>;
 }

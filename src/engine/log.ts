@@ -41,7 +41,7 @@ export class SlotLog {
 
   /** One LIST and one GET. */
   async read(): Promise<LogView> {
-    const numbers = await this.#numbers();
+    const [numbers] = await Promise.all([this.#numbers(), this.#cache.timed]);
     let n = numbers.at(-1) ?? 0;
     // A listing may lag behind; what is named cannot be gone, since the highest slot is never removed.
     if (!this.#cache.store.traits.strongList && __SABOTAGE__ !== 'listing-believed')

@@ -1,6 +1,6 @@
 import type { Digest } from '../core/brand.js';
 import type { Workflow } from '../core/step.js';
-import { Turns } from '../look/turns.js';
+import { Turns } from '../store/turns.js';
 import type { Asked, Engine } from './engine.js';
 import type { Outcome, Summary } from './events.js';
 import { graphOf, type Node, type Selection } from './graph.js';

@@ -34,6 +34,8 @@ export interface Seen {
   readonly heldBy?: { readonly read: Read; readonly what: string };
   /** When the look began, by the clock that never goes back. */
   readonly at: number;
+  /** Some outputs were looked at before what the logs hold was written: good enough for a hit, and for nothing else. */
+  readonly early?: true;
 }
 
 export interface Subject {
@@ -44,7 +46,12 @@ export interface Subject {
   readonly identitiesNow?: () => Promise<Upstream['identities']>;
 }
 
-export async function lookAround(engine: Engine, subject: Subject, asked: Asked): Promise<Seen> {
+export async function lookAround(
+  engine: Engine,
+  subject: Subject,
+  asked: Asked,
+  order: 'logs-first' | 'together' = 'logs-first',
+): Promise<Seen> {
   const at = engine.monotonic();
   const { workflow, instance } = subject;
   const { outputs, when } = instance.resolved;
@@ -67,7 +74,7 @@ export async function lookAround(engine: Engine, subject: Subject, asked: Asked)
   if (keyed.key.state === 'pending' || keyed.key.state === 'input-missing') return { ...bare, ...base };
   const key = keyed.key.state === 'known' ? keyed.key.key : undefined;
   try {
-    return { ...base, ...(key && { key }), ...(await lookAtLogs(engine, subject, key)) };
+    return { ...base, ...(key && { key }), ...(await lookAtLogs(engine, subject, { key, order })) };
   } catch (error) {
     const doubt = doubtOf(error);
     const placed = outputs.filter((output) => !isValue(output));
@@ -76,10 +83,16 @@ export async function lookAround(engine: Engine, subject: Subject, asked: Asked)
   }
 }
 
-async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undefined) {
+async function lookAtLogs(
+  engine: Engine,
+  subject: Subject,
+  { key, order }: { readonly key: WorkKey | undefined; readonly order: 'logs-first' | 'together' },
+) {
   const { cache } = engine;
   const { outputs } = subject.instance.resolved;
   const places = outputs.filter((output) => output.path !== undefined);
+  const begun = order === 'together' ? places.filter((output) => isFar(engine, output)) : [];
+  const early = new Map(begun.map((output) => [output, unwatched(lookAtOutput(engine, subject, output, key))]));
   // Logs before places: what is committed after this look is seen by the append that then fails.
   const [keyRead, ...reads] = await Promise.all([
     key && readLog(keyLog(cache, key)),
@@ -101,7 +114,7 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
     outputs.map(async (output) => {
       if (isValue(output)) return valueSeen(output, records);
       const read = placeReads.get(output.name);
-      const found = await lookAtOutput(engine, subject, output, key);
+      const found = await (early.get(output) ?? lookAtOutput(engine, subject, output, key));
       const log = read ? logOf(read.view) : newestLog(records);
       return settled(engine, subject, output, { ...found, log }, records);
     }),
@@ -115,7 +128,32 @@ async function lookAtLogs(engine: Engine, subject: Subject, key: WorkKey | undef
   );
   const heldBy = held.find((one) => one !== undefined);
   if (__SABOTAGE__ === 'place-unleased') placeReads.clear();
-  return { outputs: seen, records, stored, placeReads, ...(keyRead && { keyRead }), ...(heldBy && { heldBy }) };
+  // Where no log has a slot, nothing was committed after the look, whenever it was.
+  const isEarly = early.size > 0 && all.some(({ read }) => read.view.n > 0);
+  return {
+    outputs: seen,
+    records,
+    stored,
+    placeReads,
+    ...(keyRead && { keyRead }),
+    ...(heldBy && { heldBy }),
+    ...(isEarly && { early: true as const }),
+  };
+}
+
+/** A look there takes as long as a look at the log: one after the other is twice as long. */
+function isFar(engine: Engine, output: Output): boolean {
+  try {
+    return engine.places.at(parseLocation(output.path ?? '')).store.traits.remote;
+  } catch {
+    return false;
+  }
+}
+
+/** Begun before anybody waits for it: where the logs cannot be read, nobody ever does. */
+function unwatched<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
 
 async function readLog(log: Read['log']): Promise<Read> {

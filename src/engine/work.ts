@@ -40,10 +40,16 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
   const { instance } = subject;
   const waiting = new Waiting(engine, asked.waitMs ?? instance.step.memoize.waitMs);
   for (;;) {
-    const seen = await lookAround(engine, subject, asked);
-    const id = wanted.memo && memoId(instance.step, seen.keyed, engine.cache.hash);
-    const facts = { ...asked, needed: wanted.needed, lease: leaseOf(subject, seen, waiting) };
+    const factsOf = (seen: Seen) => ({ ...asked, needed: wanted.needed, lease: leaseOf(subject, seen, waiting) });
+    let seen = await lookAround(engine, subject, asked, 'together');
+    let facts = factsOf(seen);
     let verdict = verdictOf(engine, subject, seen, facts);
+    if (seen.early && !isHit(verdict)) {
+      seen = await lookAround(engine, subject, asked);
+      facts = factsOf(seen);
+      verdict = verdictOf(engine, subject, seen, facts);
+    }
+    const id = wanted.memo && memoId(instance.step, seen.keyed, engine.cache.hash);
     // That the holder left a record is no reason to skip.
     if (__SABOTAGE__ === 'no-second-look' && !waiting.isFirst() && seen.stored.length > 0)
       verdict = { action: 'skip', reason: 'parts-match', because: [] };
@@ -63,6 +69,11 @@ export async function work(engine: Engine, subject: Subject, asked: Asked, wante
     }
     if (outcome) return { seen, outcome, ...(id !== undefined && { memo: id }) };
   }
+}
+
+/** Proven by what lies there; that something is gone is no proof if it was seen before the logs were read. */
+function isHit({ action, reason }: Verdict): boolean {
+  return action === 'skip' && reason !== 'not-needed';
 }
 
 interface Turn {
@@ -229,6 +240,8 @@ class Waiting {
   #begun: number | undefined;
   #rounds = 0;
   #pauseMs: number = POLL_MS.least;
+  /** Whose holders and failures are counted: inputs that change meanwhile make it other work. */
+  #key: Seen['key'];
   readonly #holders = new Set<number>();
   readonly #failed = new Set<number>();
 
@@ -247,15 +260,24 @@ class Waiting {
     return this.#rounds === 0;
   }
 
-  sawHolder({ keyRead }: Seen): void {
+  sawHolder({ key, keyRead }: Seen): void {
+    this.#turnTo(key);
     if (keyRead?.view.held) this.#holders.add(keyRead.view.held.attempt);
   }
 
   /** Those it waited for and who ended without a record. Who gave his lease back unused, or is only silent, did not fail. */
-  failures({ keyRead }: Seen): number {
+  failures({ key, keyRead }: Seen): number {
+    this.#turnTo(key);
     const { last, held } = keyRead?.view ?? {};
     if (last?.state === 'open' && !held && this.#holders.has(last.attempt)) this.#failed.add(last.attempt);
     return this.#failed.size;
+  }
+
+  #turnTo(key: Seen['key']): void {
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#holders.clear();
+    this.#failed.clear();
   }
 
   async pause(): Promise<void> {

@@ -1,7 +1,7 @@
 import { compareUtf8 } from '../core/utf8.js';
 import type { Store } from '../store/store.js';
+import { Turns } from '../store/turns.js';
 import { commonPrefix, PAGE, scan, weightOf } from './scan.js';
-import { Turns } from './turns.js';
 import type { Want } from './wants.js';
 
 /** What was decided about some of the questions to one store, for people: `check -v`. */

@@ -63,6 +63,8 @@ export interface FaultProxyOptions {
   readonly slowMs?: number;
   /** For answers no server here gives: an archived object, for one. */
   readonly rewrite?: (asked: Asked, answered: Answered) => Answered;
+  /** Each answer waits for it. */
+  readonly hold?: (asked: Asked) => Promise<void>;
 }
 
 export interface FaultProxy {
@@ -193,6 +195,7 @@ export async function startFaultProxy(upstream: string, options: FaultProxyOptio
       await carry(asked, body);
     }
     const answered = await carry(asked, body);
+    await options.hold?.(asked);
     const first = !asked.query.has('continuation-token') && asked.query.has('list-type');
     if (first && answered.status === 200) pages.set(listing, answered);
     switch (fault) {

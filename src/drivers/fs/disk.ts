@@ -4,16 +4,17 @@ import { StoreError } from '../../core/error.js';
 import type { Head } from '../../store/store.js';
 import type { FileCalls } from './calls.js';
 import { MountGuard } from './mount-guard.js';
+import { Pace } from './pace.js';
+import { Shared } from './shared.js';
 
 interface DiskOptions {
   readonly name: string;
   readonly root: string;
   readonly mount: boolean;
   readonly remote: boolean;
-  /** For what moves little: synchronous on local disks. */
   readonly quick: FileCalls;
-  /** For bodies and for fsync, which would hold up everybody. */
   readonly slow: FileCalls;
+  readonly now: () => number;
 }
 
 /** Paths below one root, looked at so that "not there" can be believed. */
@@ -21,17 +22,33 @@ export class Disk {
   readonly name: string;
   readonly root: string;
   readonly remote: boolean;
-  readonly quick: FileCalls;
+  /** For bodies and for fsync, which would hold up everybody. */
   readonly slow: FileCalls;
+  readonly #pace: Pace;
   readonly #guard: MountGuard | undefined;
+  readonly #checks = new Shared(async () => this.#guard?.check());
+  readonly #readings = new Shared(async (folder) => {
+    const entries = await this.quick.readdir(folder);
+    return entries && new Set(entries.map(({ name }) => name));
+  });
 
-  constructor({ name, root, mount, remote, quick, slow }: DiskOptions) {
+  constructor({ name, root, mount, remote, quick, slow, now }: DiskOptions) {
     this.name = name;
     this.root = root;
     this.remote = remote;
-    this.quick = quick;
     this.slow = slow;
-    this.#guard = mount ? new MountGuard({ name, root, calls: quick }) : undefined;
+    this.#pace = new Pace({ quick, slow, isSlow: remote, now });
+    this.#guard = mount ? new MountGuard({ name, root, pace: this.#pace }) : undefined;
+  }
+
+  /** For what moves little: synchronous on local disks. */
+  get quick(): FileCalls {
+    return this.#pace.calls;
+  }
+
+  /** Each look is a round trip: many at once pay. */
+  get isSlow(): boolean {
+    return this.#pace.isSlow;
   }
 
   path(key: string): string {
@@ -68,10 +85,10 @@ export class Disk {
     const folder = dirname(path);
     if (folder === path) return true;
     const name = path.slice(folder === '/' ? 1 : folder.length + 1);
-    let entries = await this.quick.readdir(folder);
-    if (entries === undefined && path !== this.root && (await this.isNamed(folder)))
-      entries = await this.quick.readdir(folder);
-    return entries?.some((entry) => entry.name === name) ?? false;
+    let names = await this.#readings.answer(folder);
+    if (names === undefined && path !== this.root && (await this.isNamed(folder)))
+      names = await this.#readings.answer(folder);
+    return names?.has(name) ?? false;
   }
 
   /** What a folder names; nothing if it is surely not there. */
@@ -90,7 +107,8 @@ export class Disk {
 
   /** Asked at every absence and before every write: a mount may go at any time. Costs nothing where none was promised. */
   async checkMount(): Promise<void> {
-    await this.#guard?.check();
+    if (this.#guard === undefined) return;
+    await (this.isSlow ? this.#checks.answer(this.root) : this.#guard.check());
   }
 }
 

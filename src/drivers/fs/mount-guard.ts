@@ -1,13 +1,13 @@
 import type { BigIntStats } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { StoreError } from '../../core/error.js';
-import type { FileCalls } from './calls.js';
 import { freshMountTable } from './mount-table.js';
+import type { Pace } from './pace.js';
 
 interface GuardOptions {
   readonly name: string;
   readonly root: string;
-  readonly calls: Pick<FileCalls, 'stat' | 'readdir'>;
+  readonly pace: Pace;
 }
 
 interface Seen {
@@ -21,13 +21,13 @@ interface Seen {
 export class MountGuard {
   readonly #name: string;
   readonly #root: string;
-  readonly #calls: GuardOptions['calls'];
+  readonly #pace: Pace;
   #seen: Seen | undefined;
 
-  constructor({ name, root, calls }: GuardOptions) {
+  constructor({ name, root, pace }: GuardOptions) {
     this.#name = name;
     this.#root = root;
-    this.#calls = calls;
+    this.#pace = pace;
   }
 
   /** A file that was found: on the device of the mount it lies in it, and needs no look. Elsewhere it may lie below it. */
@@ -38,7 +38,7 @@ export class MountGuard {
   /** Throws unless the mount is there, and is the one that was there before. One look where nothing has changed. */
   async check(): Promise<void> {
     // With a dot: a bare look at what is mounted on demand does not mount it, automount(8) and stat(2) AT_NO_AUTOMOUNT.
-    const stats = await this.#calls.stat(`${this.#root}/.`);
+    const stats = await this.#pace.calls.stat(`${this.#root}/.`);
     if (!stats?.isDirectory()) throw this.#missing('is not there or no folder');
     const identity = `${stats.dev} ${stats.ino}`;
     if (this.#seen?.identity === identity) return;
@@ -47,7 +47,7 @@ export class MountGuard {
     if (this.#seen?.identity === identity) return;
     if (this.#seen === undefined) {
       // A folder stays when its mount goes. With something in it, it is what somebody chose to use in place of a mount.
-      if (!isMountPoint && (await this.#calls.readdir(this.#root))?.length === 0)
+      if (!isMountPoint && (await this.#pace.calls.readdir(this.#root))?.length === 0)
         throw this.#missing('is an empty folder, and nothing is mounted there');
       this.#seen = { identity, isMountPoint, device: stats.dev };
       return;
@@ -61,7 +61,7 @@ export class MountGuard {
   }
 
   async #isMountPoint(device: bigint): Promise<boolean> {
-    const above = await this.#calls.stat(`${this.#root}/..`);
+    const above = await this.#pace.calls.stat(`${this.#root}/..`);
     if (above !== undefined && above.dev !== device) return true;
     // A bind mount can lie on the file system of its own contents: only the kernel's table tells.
     const path = await realpath(this.#root).catch(() => this.#root);

@@ -60,7 +60,7 @@ async function* walkFolder(disk: Disk, options: WalkOptions, folder: Folder): As
     let end = i + 1;
     while (end < entries.length && end - i < width && !entries[end]!.isFolder) end += 1;
     const files = entries.slice(i, end);
-    const heads = disk.remote ? await Promise.all(files.map((file) => headOfEntry(disk, folder, file))) : undefined;
+    const heads = disk.isSlow ? await Promise.all(files.map((file) => headOfEntry(disk, folder, file))) : undefined;
     for (const [at, file] of files.entries()) {
       const head = heads === undefined ? await headOfEntry(disk, folder, file) : heads[at];
       if (head !== undefined) yield head;
