@@ -9,7 +9,7 @@ import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
 import { loadWork } from './load.js';
 import { printable, type Terminal } from './terminal.js';
-import { verdictLine } from './verdict-line.js';
+import { type Told, told, toldLine } from './verdict-line.js';
 
 export const plan: Command = async (args, terminal) => {
   const loaded = await loadWork(args, terminal);
@@ -23,20 +23,23 @@ export const plan: Command = async (args, terminal) => {
       materialize: args.on('materialize'),
     };
     if (args.on('json')) {
-      const steps = await planWorkflow(engine, workflow, asked, plain);
+      // As text: of a hundred thousand steps the values would be several times as large.
+      const steps = await planWorkflow(engine, workflow, asked, (one) => ({
+        action: one.verdict.action,
+        json: JSON.stringify(plain(one)),
+      }));
+      const list = terminal.jsonList('plan', 'steps');
+      for (const [index, { json }] of steps.entries()) {
+        list.text(json);
+        if (index % AT_ONCE === 0) await terminal.drained();
+      }
       const exitCode = args.on('exit-code') ? exitOf(steps) : EXIT.good;
-      terminal.json('plan', {
-        exitCode,
-        workflow: workflow.name,
-        cache: engine.cache.uri,
-        latch: engine.cache.latch,
-        steps,
-      });
+      list.end({ exitCode, workflow: workflow.name, cache: engine.cache.uri, latch: engine.cache.latch });
       return exitCode;
     }
-    const lines = await planWorkflow(engine, workflow, asked, lineOf);
-    show(lines, terminal, engine.cache.latch);
-    return args.on('exit-code') ? exitOf(lines.map(({ verdict }) => verdict)) : EXIT.good;
+    const lines = await planWorkflow(engine, workflow, asked, (one) => lineOf(one, terminal));
+    await show(lines, terminal, engine.cache.latch);
+    return args.on('exit-code') ? exitOf(lines) : EXIT.good;
   } finally {
     await engine.close();
   }
@@ -64,41 +67,40 @@ export function plain({ node, seen, verdict, nearest }: Planned) {
 }
 
 /** What is shown of a step: of a hundred thousand no more is kept. */
-interface Line {
+interface Line extends Told {
   readonly step: string;
-  readonly verdict: Verdict;
-  readonly key?: string | undefined;
+  /** Below it. */
+  readonly more: readonly string[];
   readonly costMs?: number | undefined;
-  readonly differs?: string | undefined;
-  readonly leftovers: readonly string[];
 }
 
-function lineOf({ node, verdict, seen, nearest }: Planned): Line {
-  const [leaf] = verdict.action === 'skip' ? [] : (nearest?.differ ?? []);
-  return {
-    step: node.instance.name,
-    verdict,
-    key: seen.key,
-    ...(verdict.action === 'run' && nearest && { costMs: nearest.record.durationMs }),
-    ...(leaf && { differs: describeDifference(leaf) }),
-    leftovers: leftovers({ node, verdict, seen }),
-  };
+function lineOf(planned: Planned, terminal: Terminal): Line {
+  const { node, verdict, nearest } = planned;
+  const { action, reason, fact } = told(verdict);
+  const step = node.instance.name;
+  const costMs = action === 'run' ? nearest?.record.durationMs : undefined;
+  return { step, action, reason, fact, more: moreOf(planned, terminal), costMs };
 }
 
-function show(lines: readonly Line[], terminal: Terminal, latch: string): void {
+/** The lines that have been put together since the last were written. */
+const AT_ONCE = 1000;
+
+async function show(all: readonly Line[], terminal: Terminal, latch: string): Promise<void> {
   const { paint } = terminal;
-  const width = lines.reduce((most, { step }) => Math.min(40, Math.max(most, step.length)), 0);
+  const width = all.reduce((most, { step }) => Math.min(40, Math.max(most, step.length)), 0);
   const below = `         ${' '.repeat(width)}  `;
-  for (const { step, verdict, key, costMs, differs, leftovers } of lines) {
-    const cost = costMs === undefined ? '' : paint.dim(`  (about ${durationText(costMs)})`);
-    terminal.data(verdictLine(step, verdict, paint, width) + cost);
-    if (differs !== undefined) terminal.data(below + paint.dim(printable(differs)));
-    if (terminal.verbose && key !== undefined) terminal.data(below + paint.dim(`key ${key}`));
-    for (const output of leftovers) terminal.data(below + paint.warn(output));
+  for (let at = 0; at < all.length; at += AT_ONCE) {
+    const lines: string[] = [];
+    for (const line of all.slice(at, at + AT_ONCE)) {
+      const cost = line.costMs === undefined ? '' : paint.dim(`  (about ${durationText(line.costMs)})`);
+      lines.push(toldLine(line.step, line, paint, width) + cost, ...line.more.map((text) => below + text));
+    }
+    terminal.data(lines.join('\n'));
+    await terminal.drained();
   }
   const count = (...actions: readonly string[]) =>
-    lines.filter(({ verdict }) => actions.includes(verdict.action)).length;
-  const cost = lines.reduce((sum, { costMs }) => sum + (costMs ?? 0), 0);
+    all.reduce((sum, { action }) => sum + (actions.includes(action) ? 1 : 0), 0);
+  const cost = all.reduce((sum, { costMs }) => sum + (costMs ?? 0), 0);
   const parts = [
     `${count('run', 'restore')} to run`,
     `${count('skip')} avoided`,
@@ -116,8 +118,19 @@ function show(lines: readonly Line[], terminal: Terminal, latch: string): void {
     terminal.note(paint.warn('this store cannot exclude: leases are best effort, two may run the same step'));
 }
 
+function moreOf(planned: Planned, { paint, verbose }: Terminal): readonly string[] {
+  const { verdict, seen, nearest } = planned;
+  const [leaf] = verdict.action === 'skip' ? [] : (nearest?.differ ?? []);
+  const more = [
+    ...(leaf ? [paint.dim(printable(describeDifference(leaf)))] : []),
+    ...(verbose && seen.key !== undefined ? [paint.dim(`key ${seen.key}`)] : []),
+    ...leftovers(planned).map((text) => paint.warn(text)),
+  ];
+  return more.length > 0 ? more : NONE;
+}
+
 /** Parts that a run would find at its place, where the output says nothing of what to do with them. */
-function leftovers({ node, verdict, seen }: Pick<Planned, 'node' | 'verdict' | 'seen'>): readonly string[] {
+function leftovers({ node, verdict, seen }: Planned): readonly string[] {
   if (verdict.action !== 'run') return NONE;
   return node.instance.resolved.outputs.flatMap((output) => {
     const count = seen.outputs.find(({ name }) => name === output.name)?.parts?.length ?? 0;

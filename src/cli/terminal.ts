@@ -20,6 +20,8 @@ export interface Terminal {
 
 export interface JsonList {
   item(body: unknown): void;
+  /** An item that is JSON already. */
+  text(json: string): void;
   end(body: Readonly<Record<string, unknown>>): void;
 }
 
@@ -78,11 +80,13 @@ export function openTerminal(options: { readonly quiet: boolean; readonly verbos
     jsonList(command, name) {
       const { [name]: _, ...head } = { stepaside: JSON_VERSION, command, [name]: undefined };
       let before = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  ${JSON.stringify(name)}: [`;
+      const text = (json: string) => {
+        stdout.write(`${before}\n    ${json}`);
+        before = ',';
+      };
       return {
-        item(body) {
-          stdout.write(`${before}\n    ${JSON.stringify(body)}`);
-          before = ',';
-        },
+        item: (body) => text(JSON.stringify(body)),
+        text,
         end(body) {
           const rest = JSON.stringify(body, null, 2).slice(1);
           stdout.write(`${before === ',' ? '' : before}\n  ],${rest}\n`);

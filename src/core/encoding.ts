@@ -98,9 +98,18 @@ function refuse(why: string, hint?: string): IntegrityError {
 
 const utf8 = new TextEncoder();
 
+/** What the last writer wrote into: a hundred thousand keys are some millions of small encodings. */
+let spare: Uint8Array | undefined;
+const MOST_SPARE = 64 * 1024;
+
 class Writer {
-  #bytes = new Uint8Array(256);
+  #bytes = spare ?? new Uint8Array(1024);
   #length = 0;
+
+  constructor() {
+    // A value's own getter may encode meanwhile.
+    spare = undefined;
+  }
 
   ascii(text: string): void {
     this.#reserve(text.length);
@@ -108,14 +117,16 @@ class Writer {
   }
 
   text(tag: string, text: string): void {
-    if (!text.isWellFormed()) throw refuse('text with a lone surrogate cannot be written as UTF-8');
-    const bytes = utf8.encode(text);
+    const bytes = isAscii(text) ? undefined : utf8.encode(text);
+    if (bytes && !text.isWellFormed()) throw refuse('text with a lone surrogate cannot be written as UTF-8');
+    const length = bytes?.length ?? text.length;
     // biome-ignore format: the broken form is compiled out of the package; the campaign on keys must catch it
     if (__SABOTAGE__ === 'lengthless-text') this.ascii(tag); else
-    this.ascii(`${tag}${bytes.length}:`);
-    this.#reserve(bytes.length);
+    this.ascii(`${tag}${length}:`);
+    if (!bytes) return this.ascii(text);
+    this.#reserve(length);
     this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.#length += length;
   }
 
   float(value: number): void {
@@ -125,7 +136,8 @@ class Writer {
   }
 
   done(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    if (this.#bytes.length <= MOST_SPARE) spare = this.#bytes;
+    return this.#bytes.slice(0, this.#length);
   }
 
   #reserve(more: number): void {
@@ -134,4 +146,9 @@ class Writer {
     grown.set(this.#bytes);
     this.#bytes = grown;
   }
+}
+
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
 }

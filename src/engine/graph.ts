@@ -1,6 +1,7 @@
 import { ConfigError } from '../core/error.js';
 import { instancesOf, type StepInstance } from '../core/resolve.js';
-import type { Workflow } from '../core/step.js';
+import type { Step, Workflow } from '../core/step.js';
+import { placeholders } from '../core/template.js';
 import { readsFrom } from '../look/reads-from.js';
 
 export interface Node {
@@ -9,7 +10,9 @@ export interface Node {
   readonly after: readonly Node[];
   /** Of those, the ones whose outputs enter its key. */
   readonly consumes: readonly Node[];
-  readonly followers: Node[];
+  readonly followers: readonly Node[];
+  /** Its outputs enter a follower's key. */
+  readonly isRead: boolean;
   /** Named by the user, or selected because nothing was named and it is the whole workflow that is wanted. */
   readonly named: boolean;
 }
@@ -24,94 +27,165 @@ export interface Selection {
 
 /** The instances that take part, each after what it reads. Every node stands after those it waits for. */
 export function graphOf(workflow: Workflow, { chosen, named, only }: Selection): readonly Node[] {
-  const steps = new Map(workflow.steps.map((step) => [step.name, step]));
-  const expanded = new Map<string, readonly StepInstance[]>();
-  const known = new Map<string, StepInstance>();
-  const canonical = (instance: StepInstance) => {
-    const same = known.get(instance.name);
-    if (same) return same;
-    known.set(instance.name, instance);
-    return instance;
+  const links = new Links(workflow);
+  const wanted: Vertex[] = [];
+  const want = (vertex: Vertex) => {
+    if (vertex.isWanted) return;
+    vertex.isWanted = true;
+    wanted.push(vertex);
   };
-  const all = (name: string): readonly StepInstance[] => {
-    let found = expanded.get(name);
-    if (!found) {
-      found = [...instancesOf(workflow, steps.get(name)!)].map(canonical);
-      expanded.set(name, found);
-    }
-    return found;
-  };
-  const wanted = new Map(chosen.map(canonical).map((instance) => [instance.name, instance]));
-  const links = new Map<string, { after: Set<StepInstance>; consumes: Set<StepInstance> }>();
-  const queue = [...wanted.values()];
-  for (let at = 0; at < queue.length; at++) {
-    const instance = queue[at]!;
-    const after = new Set<StepInstance>();
-    const consumes = new Set<StepInstance>();
-    for (const { step, item, order } of instance.resolved.needs) {
-      const needed = item === undefined ? all(step) : all(step).filter(({ name }) => name === `${step}[${item}]`);
-      for (const one of needed) {
-        after.add(one);
-        if (!order) consumes.add(one);
-      }
-    }
-    for (const step of readsFrom(workflow, instance))
-      if (!instance.resolved.needs.some((need) => need.step === step)) for (const one of all(step)) after.add(one);
-    links.set(instance.name, { after, consumes });
-    if (only) continue;
-    for (const one of after) {
-      if (wanted.has(one.name)) continue;
-      wanted.set(one.name, one);
-      queue.push(one);
-    }
+  for (const instance of chosen) {
+    const vertex = links.vertexOf(instance);
+    vertex.named = named;
+    want(vertex);
   }
-  return inOrder(wanted, links, new Set(named ? chosen.map(({ name }) => name) : []));
+  for (let at = 0; at < wanted.length; at++) {
+    links.link(wanted[at]!);
+    if (!only) for (const before of wanted[at]!.after) want(before);
+  }
+  if (only) for (const vertex of wanted) vertex.leaveOut();
+  return inOrder(wanted);
 }
 
-type Links = ReadonlyMap<
-  string,
-  { readonly after: ReadonlySet<StepInstance>; readonly consumes: ReadonlySet<StepInstance> }
->;
+/** A list that nothing was put into yet: of a hundred thousand steps most have no followers, or read nothing. */
+const NONE: readonly Vertex[] = [];
+
+class Vertex implements Node {
+  readonly instance: StepInstance;
+  after = NONE;
+  consumes = NONE;
+  followers = NONE as Vertex[];
+  isRead = false;
+  named = false;
+  isWanted = false;
+  /** How many of `after` are still to come. */
+  waits = 0;
+
+  constructor(instance: StepInstance) {
+    this.instance = instance;
+  }
+
+  leaveOut(): void {
+    const wanted = ({ isWanted }: Vertex) => isWanted;
+    if (this.after.every(wanted)) return;
+    this.after = this.after.filter(wanted);
+    this.consumes = this.consumes.filter(wanted);
+  }
+
+  follow(follower: Vertex): void {
+    if (this.followers === NONE) this.followers = [];
+    this.followers.push(follower);
+  }
+}
+
+interface Before {
+  readonly after: readonly Vertex[];
+  readonly consumes: readonly Vertex[];
+}
+
+class Links {
+  readonly #workflow: Workflow;
+  readonly #steps: ReadonlyMap<string, Step>;
+  readonly #vertices = new Map<string, Vertex>();
+  readonly #expanded = new Map<string, readonly Vertex[]>();
+  /** Of steps all of whose items read the same: one list for all of them. */
+  readonly #shared = new Map<Step, Before | undefined>();
+
+  constructor(workflow: Workflow) {
+    this.#workflow = workflow;
+    this.#steps = new Map(workflow.steps.map((step) => [step.name, step]));
+  }
+
+  vertexOf(instance: StepInstance): Vertex {
+    let vertex = this.#vertices.get(instance.name);
+    if (!vertex) {
+      vertex = new Vertex(instance);
+      this.#vertices.set(instance.name, vertex);
+    }
+    return vertex;
+  }
+
+  link(vertex: Vertex): void {
+    const { step } = vertex.instance;
+    let before = this.#shared.get(step);
+    if (!before) {
+      before = this.#before(vertex.instance);
+      this.#shared.set(step, differsByItem(step) ? undefined : before);
+    }
+    vertex.after = before.after;
+    vertex.consumes = before.consumes;
+  }
+
+  #before(instance: StepInstance): Before {
+    const { needs } = instance.resolved;
+    const after: (readonly Vertex[])[] = [];
+    const consumes: (readonly Vertex[])[] = [];
+    for (const { step, item, order } of needs) {
+      const needed = item === undefined ? this.#all(step) : this.#one(step, item);
+      after.push(needed);
+      if (!order) consumes.push(needed);
+    }
+    for (const step of readsFrom(this.#workflow, instance))
+      if (!needs.some((need) => need.step === step)) after.push(this.#all(step));
+    return { after: union(after), consumes: union(consumes) };
+  }
+
+  #all(name: string): readonly Vertex[] {
+    let found = this.#expanded.get(name);
+    if (!found) {
+      found = Array.from(instancesOf(this.#workflow, this.#steps.get(name)!), (one) => this.vertexOf(one));
+      this.#expanded.set(name, found);
+    }
+    return found;
+  }
+
+  #one(step: string, item: string): readonly Vertex[] {
+    this.#all(step);
+    const found = this.#vertices.get(`${step}[${item}]`);
+    return found ? [found] : NONE;
+  }
+}
+
+/** Do its items read from different places, or need different items? */
+function differsByItem({ needs, inputs }: Step): boolean {
+  const texts = [...needs.flatMap(({ item }) => item ?? []), ...inputs.files, ...inputs.paths];
+  return texts.some((text) => placeholders(text).some(({ source }) => source === 'each'));
+}
+
+function union(lists: readonly (readonly Vertex[])[]): readonly Vertex[] {
+  const [first = NONE, ...rest] = lists.filter(({ length }) => length > 0);
+  return rest.length === 0 ? first : [...new Set([...first, ...rest.flat()])];
+}
 
 /** Kahn's algorithm: no recursion, so a chain of a hundred thousand is no deeper than one of two. */
-function inOrder(wanted: ReadonlyMap<string, StepInstance>, links: Links, named: ReadonlySet<string>): readonly Node[] {
-  const waits = new Map<string, number>();
-  const followers = new Map<string, string[]>();
-  for (const name of wanted.keys()) {
-    const inside = [...links.get(name)!.after].filter((one) => wanted.has(one.name));
-    waits.set(name, inside.length);
-    for (const one of inside) followers.set(one.name, [...(followers.get(one.name) ?? []), name]);
+function inOrder(wanted: readonly Vertex[]): readonly Node[] {
+  for (const vertex of wanted) {
+    vertex.waits = vertex.after.length;
+    for (const before of vertex.after) before.follow(vertex);
+    for (const before of vertex.consumes) before.isRead = true;
   }
-  const ready = [...wanted.keys()].filter((name) => waits.get(name) === 0);
-  const nodes = new Map<string, Node>();
-  for (let at = 0; at < ready.length; at++) {
-    const name = ready[at]!;
-    const { after, consumes } = links.get(name)!;
-    const inside = (set: ReadonlySet<StepInstance>) => [...set].flatMap((one) => nodes.get(one.name) ?? []);
-    const node: Node = {
-      instance: wanted.get(name)!,
-      after: inside(after),
-      consumes: inside(consumes),
-      followers: [],
-      named: named.has(name),
-    };
-    nodes.set(name, node);
-    for (const before of node.after) before.followers.push(node);
-    for (const follower of followers.get(name) ?? []) {
-      const left = waits.get(follower)! - 1;
-      waits.set(follower, left);
-      if (left === 0) ready.push(follower);
-    }
-  }
-  if (nodes.size < wanted.size) {
-    const stuck = [...wanted.keys()].filter((name) => !nodes.has(name)).slice(0, 5);
-    throw new ConfigError(
-      'config/cycle',
-      `each of these steps reads, directly or not, what another makes: ${stuck.join(', ')}`,
-      {
-        hint: "an input at or under another step's output is a need as well",
-      },
-    );
-  }
-  return [...nodes.values()];
+  const ready = wanted.filter(({ waits }) => waits === 0);
+  for (let at = 0; at < ready.length; at++)
+    for (const follower of ready[at]!.followers) if (--follower.waits === 0) ready.push(follower);
+  if (ready.length === wanted.length) return ready;
+  throw new ConfigError(
+    'config/cycle',
+    `each of these steps reads, directly or not, what another makes: ${cycleIn(wanted).join(' -> ')}`,
+    { hint: "an input at or under another step's output is a need as well" },
+  );
+}
+
+const SHOWN = 12;
+
+/** Whoever still waits, waits for one who does: back and back, until somebody comes up again. Told in the order of work. */
+function cycleIn(wanted: readonly Vertex[]): readonly string[] {
+  const path: Vertex[] = [];
+  const passed = new Map<Vertex, number>();
+  let vertex = wanted.find(({ waits }) => waits > 0)!;
+  for (; !passed.has(vertex); vertex = vertex.after.find(({ waits }) => waits > 0)!)
+    passed.set(vertex, path.push(vertex) - 1);
+  const circle = path.slice(passed.get(vertex)!).reverse();
+  const names = [...circle, circle[0]!].map(({ instance }) => instance.name);
+  const more = names.length - SHOWN;
+  return more > 0 ? [...names.slice(0, SHOWN - 2), `(${more} more)`, ...names.slice(-2)] : names;
 }

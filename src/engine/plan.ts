@@ -22,8 +22,7 @@ export interface PlanAsked extends Asked {
 }
 
 /** What is remembered of a step that was judged: the rest is told and let go. */
-interface Judged {
-  readonly verdict: Verdict;
+interface Judged extends Pick<Verdict, 'action' | 'reason'> {
   readonly identities: Readonly<Record<string, Digest>>;
 }
 
@@ -48,8 +47,8 @@ export async function planWorkflow<T>(
     const told = await planning.pass(nodes);
     const missed = nodes.filter(
       (node) =>
-        planning.verdictOf(node).reason === 'not-needed' &&
-        node.followers.some((follower) => planning.verdictOf(follower).action !== 'skip'),
+        planning.judged(node).reason === 'not-needed' &&
+        node.followers.some((follower) => planning.judged(follower).action !== 'skip'),
     );
     if (missed.length === 0) return told;
     for (const node of missed) needed.add(node);
@@ -80,8 +79,8 @@ class Planning<T> {
     this.#past = new PastRuns(engine, workflow.name);
   }
 
-  verdictOf(node: Node): Verdict {
-    return this.#judged.get(node)!.verdict;
+  judged(node: Node): Judged {
+    return this.#judged.get(node)!;
   }
 
   /** Nodes come after what they read: those in a row that wait for none of each other are looked at together. */
@@ -103,13 +102,13 @@ class Planning<T> {
   async #judge(node: Node, chosen: ReadonlySet<string>): Promise<T> {
     const { after, consumes, instance } = node;
     const open = new Set(
-      after.filter((before) => this.verdictOf(before).action !== 'skip').map((before) => before.instance.step.name),
+      after.filter((before) => this.judged(before).action !== 'skip').map((before) => before.instance.step.name),
     );
     const inside = new Set(after.map((before) => before.instance.step.name));
     const ended = { has: (step: string) => (inside.has(step) ? !open.has(step) : !chosen.has(step)) };
     const identities = new Map<string, Digest>();
     for (const before of consumes)
-      for (const [output, identity] of Object.entries(this.#judged.get(before)!.identities))
+      for (const [output, identity] of Object.entries(this.judged(before).identities))
         identities.set(`${before.instance.name}.${output}`, identity);
     const subject: Subject = { workflow: this.#workflow, instance, upstream: { ended, identities } };
     const own = { ...this.#asked, force: this.#asked.force && (!this.#asked.selection.named || node.named) };
@@ -119,11 +118,11 @@ class Planning<T> {
       needed: this.#needed.has(node),
       lease: seen.heldBy ? 'held' : 'free',
     });
-    const isRead = node.followers.some((follower) => follower.consumes.includes(node));
     this.#judged.set(node, {
-      verdict,
+      action: verdict.action,
+      reason: verdict.reason,
       identities:
-        isRead && verdict.action === 'skip'
+        node.isRead && verdict.action === 'skip'
           ? await identitiesAfter(this.#engine, subject, seen, { status: 'avoided', verdict })
           : NOTHING,
     });

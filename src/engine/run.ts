@@ -185,10 +185,9 @@ class Run {
       ...(attempt === undefined ? {} : { attempt }),
       ...(memo !== undefined && isMemo(outcome) && { memo }),
     });
-    const read = node.followers.some((follower) => follower.consumes.includes(node));
     return {
       outcome,
-      identities: read && endedWell(outcome) ? await identitiesAfter(this.#engine, subject, seen, outcome) : {},
+      identities: node.isRead && endedWell(outcome) ? await identitiesAfter(this.#engine, subject, seen, outcome) : {},
     };
   }
 

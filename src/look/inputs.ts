@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../core/brand.js';
 import { StoreError } from '../core/error.js';
@@ -11,6 +11,7 @@ import { doubtOf } from './doubt.js';
 import { listed } from './listed.js';
 import { partOf } from './look.js';
 import type { Place, Places } from './places.js';
+import { Turns } from './turns.js';
 
 export type Fingerprint<T> =
   | { readonly seen: 'there'; readonly value: T }
@@ -41,14 +42,30 @@ export async function fingerprintFiles(
   }
 }
 
-/** Read in pieces: an input much larger than memory must not raise it. */
+/** Read in pieces, and few at a time: inputs much larger than memory must not raise it, however many steps ask. */
 const PIECE = 256 * 1024;
+const READERS = new Turns(16);
 
-async function hashFile(path: string, hash: Blake3): Promise<Digest> {
-  const stream = hash.stream();
-  for await (const piece of createReadStream(path, { highWaterMark: PIECE })) stream.update(piece as Uint8Array);
-  return stream.digest();
+function hashFile(path: string, hash: Blake3): Promise<Digest> {
+  return READERS.hold(async () => {
+    const file = await open(path);
+    try {
+      // What is no larger than its size says is read by one call, and another that finds its end.
+      const { size } = await file.stat();
+      const buffer = Buffer.allocUnsafe(Math.max(SMALLEST, Math.min(size + 1, PIECE)));
+      const stream = hash.stream();
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+        if (bytesRead === 0) return stream.digest();
+        stream.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  });
 }
+
+const SMALLEST = 512;
 
 function fileDoubt(error: unknown): Doubt {
   const code = (error as NodeJS.ErrnoException).code;
