@@ -49,14 +49,21 @@ export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
         );
       }
     },
-    async restore(digest, location) {
+    async restore(digest, location, how) {
       const path = pathOf(location);
-      if (path === undefined) throw new Error(`internal: ${formatLocation(location)} lies on no disk`);
+      if (path === undefined) {
+        const { restoreObjects } = await import('./artifacts/restore-objects.js');
+        const tags = new Map(how?.recorded.map(({ path, etag }) => [path, etag]));
+        const options = { replace: how?.replace, tagOf: (path: string) => tags.get(path) };
+        const { parts } = await restoreObjects(await blobs(), digest, places.at(location), options);
+        return parts;
+      }
       const target = path.replace(/\/+$/, '');
       const { restore } = await import('./artifacts/restore.js');
       await restore(await blobs(), digest, target, { trash: join(dirname(target), `${TEMPORARY}trash`) });
+      return undefined;
     },
-    canRestore: (location) => pathOf(location) !== undefined,
+    canRestore: (location) => location.kind === 's3' || pathOf(location) !== undefined,
   };
 }
 

@@ -4,10 +4,12 @@ import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/a
 import type { Entry } from '../artifacts/entry.js';
 import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
 import { putObject, putObjects } from '../artifacts/put-objects.js';
-import { restore } from '../artifacts/restore.js';
+import { type Restored, type RestoreOptions, restore } from '../artifacts/restore.js';
+import { restoreObjects } from '../artifacts/restore-objects.js';
 import { bytesOf, type Root } from '../artifacts/root.js';
 import { newTally } from '../artifacts/tally.js';
 import { usageOf } from '../artifacts/usage.js';
+import type { Digest } from '../core/brand.js';
 import { formatAge } from '../core/freshness.js';
 import { compileGlob } from '../core/glob.js';
 import { isTree, parseLocation } from '../core/location.js';
@@ -73,14 +75,13 @@ async function putWord({ args, terminal, blobs, places }: AtArtifacts, word: str
 async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]): Promise<Exit> {
   const { args, terminal, blobs } = at;
   if (text === undefined || target === undefined || more.length > 0)
-    throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or - for stdout');
+    throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or a location on S3, or - for stdout');
   const digest = await findArtifact(blobs, text);
   if (target === '-') return print(at, digest);
   const patterns = args.all('only').map(compileGlob);
   const { how, root, tally } = await watched(at, 'get', (options) =>
-    restore(blobs, digest, resolve(terminal.cwd, target), {
+    getAt(at, digest, target, {
       ...options,
-      links: args.on('links') ? 'keep' : 'refuse',
       ...(patterns.length > 0 && { only: (path: string) => patterns.some((pattern) => pattern.matches(path)) }),
     }),
   );
@@ -97,11 +98,21 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
   return EXIT.good;
 }
 
+function getAt(
+  { args, terminal, blobs, places }: AtArtifacts,
+  digest: Digest,
+  target: string,
+  options: RestoreOptions,
+): Promise<Restored> {
+  const location = parseLocation(target);
+  if (location.kind === 's3')
+    return restoreObjects(blobs, digest, places.at(location), { ...options, replace: args.on('replace') });
+  const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : target);
+  return restore(blobs, digest, path, { ...options, links: args.on('links') ? 'keep' : 'refuse' });
+}
+
 /** A file to stdout, each chunk verified before it is printed. */
-async function print(
-  { blobs, terminal, signal }: AtArtifacts,
-  digest: Parameters<typeof readArtifact>[1],
-): Promise<Exit> {
+async function print({ blobs, terminal, signal }: AtArtifacts, digest: Digest): Promise<Exit> {
   const root = await readArtifact(blobs, digest);
   if (root.kind !== 'file') throw new UsageError('a tree cannot go to stdout', 'name a folder');
   for await (const chunks of chunksOf(blobs, root.content))

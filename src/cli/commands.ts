@@ -276,11 +276,13 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
   {
     name: 'artifact',
     summary: 'Store outputs of any size by their content, and get them back verified.',
-    usage: 'artifact put PATH...\n       artifact get DIGEST PATH\n       artifact ls [DIGEST...]\n       artifact du',
+    usage:
+      'artifact put PATH...\n       artifact get DIGEST PATH|LOCATION\n       artifact ls [DIGEST...]\n       artifact du',
     examples: [
       ['stepaside artifact put model/', 'a folder; prints its digest'],
       ['stepaside artifact get 7b7820d5 model/', 'all of it, verified; what is right already stays'],
       ["stepaside artifact get 7b7820d5 out/ --only 'conf/**'", 'a part of it'],
+      ['stepaside artifact get 7b7820d5 s3://lake/model/', 'as objects'],
       ['stepaside artifact du', 'what the store holds, and what it saves'],
     ],
     options: [
@@ -291,6 +293,7 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'marker', value: 'NAME', what: 'put: this name is no part of the folder' },
       { name: 'links', what: 'keep symbolic links that stay in the folder; else they are refused' },
       { name: 'only', value: 'GLOB', many: true, what: 'get: only these paths' },
+      { name: 'replace', what: 'get, on S3: remove what lies there and is no part of it; else nothing is touched' },
     ],
     notes: '- as PATH is stdin (put) or stdout (get, of a file).',
     load: async () => (await import('./artifact.js')).artifact,

@@ -48,7 +48,7 @@ export const show = onCache(async ({ args, terminal, engine }) => {
       `${terminal.paint.bold(printable(`${record.workflow}/${record.step}`))}  ${key}  attempt ${record.attempt}${record.tombstoned ? '  invalidated' : ''}${record.pinned ? '  pinned' : ''}`,
     );
     terminal.data(
-      `  made ${new Date(record.producedAt).toISOString()} on ${printable(record.producer.host)}, run ${record.run}, took ${durationText(record.durationMs)}, ${record.tries} ${record.tries === 1 ? 'try' : 'tries'}${record.producer.adopted ? ', adopted by touch' : ''}`,
+      `  made ${new Date(record.producedAt).toISOString()} on ${printable(record.producer.host)}, run ${record.run}, took ${durationText(record.durationMs)}, ${record.tries} ${record.tries === 1 ? 'try' : 'tries'}${record.producer.adopted ? ', adopted by touch' : ''}${record.putBack === undefined ? '' : `, by attempt ${record.putBack}, and put back since`}`,
     );
     for (const output of record.outputs) {
       terminal.data(

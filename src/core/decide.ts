@@ -1,6 +1,7 @@
 import type { WorkKey } from './brand.js';
 import type { Truth } from './condition.js';
 import { chooseRecord, type Freshness, type Viability, viability } from './freshness.js';
+import { isPlaceholder } from './parts.js';
 import type { Policy } from './policy.js';
 import { type OutputSeen, type Proof, prove, type Records } from './prove.js';
 import type { Because, Reason, Verdict } from './reason.js';
@@ -124,7 +125,11 @@ function byEvidence(situation: Situation, key: WorkKey, records: Records): Verdi
   const { chosen } = records;
   if (chosen && !situation.needed && short.every(isGone)) return say('skip', 'not-needed', because);
   const restore = restorable(situation, records, { attempts, short: short.map(({ output }) => output.name) });
-  if (restore && short.every(isQuiet)) return { ...say('restore', 'kept-artifact', because), restore };
+  if (restore && short.every(isQuiet)) {
+    const inTheWay = extrasOf(situation, records, restore);
+    if (inTheWay.length > 0) return say('refuse', 'parts-changed', inTheWay);
+    return { ...say('restore', 'kept-artifact', because), restore };
+  }
   return say('run', short[0]!.proof.reason, because);
 }
 
@@ -175,6 +180,24 @@ function restorable(
   if (same && keeps(same, short)) return { attempt: same.attempt, outputs: short };
   const all = outputs.map(({ name }) => name);
   return chosen && keeps(chosen, all) ? { attempt: chosen.attempt, outputs: all } : undefined;
+}
+
+/** What would have to go for good before these could be put back: that is for a person to say, by `mode: replace`. */
+function extrasOf(
+  { outputs }: Situation,
+  { viable }: Records,
+  { attempt, outputs: names }: NonNullable<Verdict['restore']>,
+): readonly Because[] {
+  const record = viable.find((one) => one.attempt === attempt)!;
+  return outputs.flatMap(({ name, parts = [], extrasStay }) => {
+    if (!extrasStay || !names.includes(name)) return [];
+    const known = new Set(record.outputs.find((one) => one.name === name)?.parts.map(({ path }) => path));
+    const [first, ...more] = parts.filter((part) => !isPlaceholder(part) && !known.has(part.path));
+    if (!first) return [];
+    const others = more.length > 0 ? ` (and ${more.length} more)` : '';
+    const fact = `it could be restored, but ${first.path}${others} is not in the record; mode: replace removes such parts`;
+    return [{ about: name, fact }];
+  });
 }
 
 /** Of several proofs the weakest is told: a chain is as strong as that. */

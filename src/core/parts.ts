@@ -33,8 +33,12 @@ export function isPart(path: string, marker?: string): boolean {
  * with `_` or `.`, in any segment: what lies in `_temporary/` is not there yet. Placeholders of folders hold no data.
  */
 export function counts(part: Pick<Part, 'path' | 'size'>): boolean {
-  if (part.size === 0 && (part.path.endsWith('/') || part.path.endsWith('_$folder$'))) return false;
-  return !/(^|\/)[_.]/.test(part.path);
+  return !isPlaceholder(part) && !/(^|\/)[_.]/.test(part.path);
+}
+
+/** `dt=1/` and `dt=1_$folder$` stand for folders, which objects do not need. */
+export function isPlaceholder({ path, size }: Pick<Part, 'path' | 'size'>): boolean {
+  return size === 0 && (path.endsWith('/') || path.endsWith('_$folder$'));
 }
 
 /** Signs that somebody is writing into a tree now, or died while doing so. */

@@ -14,6 +14,8 @@ export interface OutputSeen {
   readonly sighting: Sighting;
   /** Without the excluded names; absent where they could not be listed. */
   readonly parts?: readonly Part[];
+  /** What lies there and is not to be restored stays there, since it could not be had back: a restore does not remove it. */
+  readonly extrasStay?: boolean;
   /** A command answers for it: it has no parts. */
   readonly probe?: boolean;
   readonly log: PlaceLog;

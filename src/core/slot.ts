@@ -87,6 +87,8 @@ export interface StoredRecord {
   readonly trackMs?: number;
   readonly tries: number;
   readonly exitCode: number;
+  /** It ran in that attempt. In this one what it left was put back, and has other tags since. */
+  readonly putBack?: number;
   readonly producer: {
     readonly host: string;
     readonly version: string;

@@ -1,6 +1,7 @@
 import type { Digest } from '../core/brand.js';
 import type { Config } from '../core/config.js';
 import type { Location } from '../core/location.js';
+import type { Part } from '../core/parts.js';
 import type { StepInstance } from '../core/resolve.js';
 import type { Holder } from '../core/slot.js';
 import type { Workflow } from '../core/step.js';
@@ -40,9 +41,19 @@ export interface Engine {
 export interface Keeper {
   /** Without the marker, our own names, and what is no part of an output. */
   keep(location: Location, marker?: Location): Promise<Digest>;
-  restore(digest: Digest, location: Location): Promise<void>;
+  /** What lies there then, where a store's tags tell; undefined: only its bytes tell. */
+  restore(digest: Digest, location: Location, how?: RestoreHow): Promise<readonly PutBack[] | undefined>;
   /** Can what was kept be put back there? */
   canRestore(location: Location): boolean;
+}
+
+export type PutBack = Pick<Part, 'path' | 'size' | 'etag' | 'digest'>;
+
+export interface RestoreHow {
+  /** As they were recorded: what is there as it says is not read again. */
+  readonly recorded: readonly Part[];
+  /** What lies there and is none of them may be removed for good. */
+  readonly replace: boolean;
 }
 
 /** One start of what a step does. */

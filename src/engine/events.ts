@@ -1,3 +1,4 @@
+import type { Digest } from '../core/brand.js';
 import type { NotRecorded, Verdict } from '../core/reason.js';
 import type { Recorded } from './commit.js';
 
@@ -28,7 +29,14 @@ export type Events = (event: Event) => void;
 
 /** How a step ended. */
 export type Outcome =
-  | { readonly status: 'avoided'; readonly verdict: Verdict; readonly savedMs?: number; readonly value?: string }
+  | {
+      readonly status: 'avoided';
+      readonly verdict: Verdict;
+      readonly savedMs?: number;
+      readonly value?: string;
+      /** Of outputs that were put back and have other tags since. */
+      readonly identities?: Readonly<Record<string, Digest>>;
+    }
   | {
       readonly status: 'ran';
       readonly verdict: Verdict;

@@ -124,3 +124,31 @@ export function identitiesOf(record: StoredRecord): Readonly<Record<string, Dige
     record.outputs.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity]])),
   );
 }
+
+/** The record of what was put back: as old as the first one, and with the tags that the same bytes have now. */
+export async function recordPutBack(
+  engine: Engine,
+  { instance }: Subject,
+  record: StoredRecord,
+  attempt: number,
+  changed: ReadonlyMap<string, readonly Part[]>,
+): Promise<StoredRecord> {
+  const outputs: StoredOutput[] = [];
+  for (const stored of record.outputs) {
+    const parts = changed.get(stored.name);
+    if (!parts) {
+      outputs.push(stored);
+      continue;
+    }
+    const { identity: _, ...rest } = stored;
+    const identity = contentIdentity(parts, engine.cache.hash);
+    const output = instance.resolved.outputs.find(({ name }) => name === stored.name)!;
+    outputs.push({
+      ...rest,
+      uri: idOf(engine, output),
+      ...(identity === undefined ? {} : { identity }),
+      parts: await store(engine, parts),
+    });
+  }
+  return { ...record, attempt, putBack: record.putBack ?? record.attempt, outputs };
+}

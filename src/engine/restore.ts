@@ -1,14 +1,15 @@
 import { IntegrityError, StoreError } from '../core/error.js';
 import { formatLocation } from '../core/location.js';
-import { compareParts } from '../core/parts.js';
+import { compareParts, isPlaceholder, type Part } from '../core/parts.js';
 import type { Verdict } from '../core/reason.js';
 import type { StoredOutput, StoredRecord } from '../core/slot.js';
 import { hashParts } from '../look/inputs.js';
-import type { Engine } from './engine.js';
+import type { Engine, PutBack } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Lease } from './lease.js';
 import type { SlotLog } from './log.js';
 import { type Claim, mark, type OwnOutput, ownOutputs, partsAt, removeOld, unmark } from './places.js';
+import { identitiesOf, recordPutBack } from './record.js';
 import { partsIn, type Seen, type Subject } from './situation.js';
 
 interface Restoring {
@@ -30,39 +31,75 @@ export async function restoreOutputs(
   const { attempt, outputs } = verdict.restore!;
   const record = seen.stored.find((one) => one.attempt === attempt);
   if (!record || !seen.keyRead) throw new Error(`internal: no record ${attempt} to restore from`);
+  const { log: keyLog } = seen.keyRead;
+  const logs = [...seen.placeReads.values()].map(({ log }) => log);
   const wanted = restoringOf(subject, record, outputs);
-  const mine: Claim = { key: record.key, attempt: record.attempt };
   try {
-    for (const { own, stored } of wanted) {
-      if (own.marker) await removeOld(engine, own.marker.location, false);
-      await engine.artifacts!.restore(stored.artifact!, own.location);
-      await checkParts(engine, subject, { own, stored }, record.key);
+    const retagged = new Map<string, readonly Part[]>();
+    for (const one of wanted) {
+      const parts = await putBack(engine, subject, one, record.key);
+      if (parts) retagged.set(one.stored.name, parts);
     }
+    // Equal bytes under other tags: a record of what lies there now speaks for them, as old as the first one.
+    const now =
+      retagged.size === 0 ? record : await recordPutBack(engine, subject, record, lease.attemptOf(keyLog), retagged);
+    const mine: Claim = { key: now.key, attempt: now.attempt };
     // All of them: what was not short was proven to be of that same run, and our lease has put its log in doubt.
-    for (const { log } of seen.placeReads.values()) {
-      const entry = { kind: 'commit', attempt: lease.attemptOf(log), key: record.key, of: record.attempt } as const;
+    for (const log of logs) {
+      const entry = { kind: 'commit', attempt: lease.attemptOf(log), key: now.key, of: now.attempt } as const;
       if (!(await lease.append(log, entry))) return undefined;
+    }
+    if (now !== record) {
+      const entry = { kind: 'commit', attempt: now.attempt, key: now.key, record: now } as const;
+      if (!(await lease.append(keyLog, entry))) return undefined;
     }
     for (const { own, stored } of wanted) {
       if (stored.marker !== undefined) await engine.artifacts!.restore(stored.marker, own.marker!.location);
       else await mark(engine, own, mine, { count: stored.count, bytes: stored.bytes });
     }
-    const doubt = await lastLook(seen.keyRead.log, { lease, attempt });
+    const doubt = await lastLook(keyLog, { lease, attempt });
     if (doubt !== undefined) {
-      for (const { log } of seen.placeReads.values())
-        await lease.append(log, { kind: 'tombstone', attempts: [], undo: false, why: doubt });
+      const entry = { kind: 'tombstone', undo: false, why: doubt } as const;
+      if (now !== record) await lease.append(keyLog, { ...entry, attempts: [now.attempt] });
+      for (const log of logs) await lease.append(log, { ...entry, attempts: [] });
       for (const { own } of wanted) await unmark(engine, own, mine);
       return undefined;
     }
+    const identities = now === record ? undefined : identitiesOf(now);
+    return { status: 'avoided', verdict, savedMs: record.durationMs, ...(identities && { identities }) };
   } catch (error) {
     if (!(error instanceof IntegrityError)) throw error;
     // What is kept is gone or is not what it was: the record promises more than there is.
     const why = `its artifact cannot be restored: ${error.message}`;
     engine.events({ type: 'step-warned', step: subject.instance.name, warning: why });
-    await lease.append(seen.keyRead.log, { kind: 'tombstone', attempts: [attempt], undo: false, why });
+    // Ours too, where it has become a record and only the marker is missing.
+    const attempts = [attempt, lease.attemptOf(keyLog)];
+    await lease.append(keyLog, { kind: 'tombstone', attempts, undo: false, why });
     return undefined;
   }
-  return { status: 'avoided', verdict, savedMs: record.durationMs };
+}
+
+/** One output, and what it consists of now if that is not, tag for tag, what the record says. */
+async function putBack(
+  engine: Engine,
+  subject: Subject,
+  { own, stored }: Restoring,
+  key: string,
+): Promise<readonly Part[] | undefined> {
+  const recorded = await partsIn(engine, stored);
+  if (!recorded) throw cannotTell(own, 'its recorded parts cannot be read');
+  if (own.marker) await removeOld(engine, own.marker.location, false);
+  const how = { recorded, replace: own.output.mode === 'replace' };
+  const restored = await engine.artifacts!.restore(stored.artifact!, own.location, how);
+  if (__SABOTAGE__ === 'restore-unchecked') return undefined;
+  const parts = await partsAt(engine, subject, own.output, key);
+  if (!parts) throw cannotTell(own, 'its parts cannot be listed');
+  if (!restored) {
+    await checkBytes(engine, own, recorded, parts);
+    return undefined;
+  }
+  const tagged = checkTags(own, { recorded, restored, parts });
+  return compareParts(recorded, tagged).same ? undefined : tagged;
 }
 
 /** While bytes were put back, somebody may have said that they are not to be used, or taken the work from us. */
@@ -84,19 +121,49 @@ function restoringOf({ instance }: Subject, record: StoredRecord, names: readonl
 }
 
 /** The bytes were verified as they were written. That nothing else lies there, and nothing was missed, is looked at. */
-async function checkParts(engine: Engine, subject: Subject, { own, stored }: Restoring, key: string): Promise<void> {
-  if (__SABOTAGE__ === 'restore-unchecked') return;
-  const [recorded, parts] = [await partsIn(engine, stored), await partsAt(engine, subject, own.output, key)];
+async function checkBytes(
+  engine: Engine,
+  own: OwnOutput,
+  recorded: readonly Part[],
+  parts: readonly Part[],
+): Promise<void> {
   const place = engine.places.at(own.location);
-  if (!recorded || !parts) throw cannotTell(own, 'its parts cannot be listed');
   const now = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
   const verdict = compareParts(recorded, now, place.store.traits.kind === 'file');
-  // Kept while somebody changed it, or changed by somebody just now: the record is given up, which costs a run at most.
-  if (!verdict.same)
-    throw new IntegrityError(
-      'integrity/changed',
-      `${formatLocation(own.location)}: ${verdict.changes[0]!.path || 'it'} is not as the record has it`,
-    );
+  if (!verdict.same) throw notAsRecorded(own, verdict.changes[0]!.path);
+}
+
+/** The same by tags: those under which the verified bytes were taken are those that are listed. */
+function checkTags(
+  own: OwnOutput,
+  said: {
+    readonly recorded: readonly Part[];
+    readonly restored: readonly PutBack[];
+    readonly parts: readonly Part[];
+  },
+): readonly Part[] {
+  const restored = new Map(said.restored.map((part) => [part.path, part]));
+  const recorded = new Map(said.recorded.filter((part) => !isPlaceholder(part)).map((part) => [part.path, part]));
+  const tagged = said.parts.map((part) => {
+    if (isPlaceholder(part)) return part;
+    const mine = restored.get(part.path);
+    restored.delete(part.path);
+    if (part.etag === undefined || mine?.etag !== part.etag || mine.size !== part.size)
+      throw notAsRecorded(own, part.path);
+    if (recorded.get(part.path)?.size !== part.size) throw notAsRecorded(own, part.path);
+    recorded.delete(part.path);
+    return { ...part, ...mine };
+  });
+  for (const [path] of [...restored, ...recorded]) throw notAsRecorded(own, path);
+  return tagged;
+}
+
+/** Kept while somebody changed it, or changed by somebody just now: the record is given up, which costs a run at most. */
+function notAsRecorded({ location }: OwnOutput, path: string): IntegrityError {
+  return new IntegrityError(
+    'integrity/changed',
+    `${formatLocation(location)}: ${path || 'it'} is not as the record has it`,
+  );
 }
 
 function cannotTell({ location }: OwnOutput, why: string): StoreError {

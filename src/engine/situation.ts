@@ -260,8 +260,13 @@ async function lookAtOutput(
     sighting: found.sighting,
     log: { state: 'none' },
     ...(found.parts && { parts: found.parts }),
+    ...(output.mode !== 'replace' && isOnS3(output) && { extrasStay: true }),
     ...(probe && { probe }),
   };
+}
+
+function isOnS3({ path }: Output): boolean {
+  return path !== undefined && parseLocation(path).kind === 's3';
 }
 
 /** A place that cannot be asked for its name is called as it is written: no record says that it was made there. */

@@ -30,7 +30,8 @@ export async function identitiesAfter(
       : outcome.status === 'avoided' && ['parts-match', 'digest-matches', 'not-needed'].includes(outcome.verdict.reason)
         ? identitiesOf(recordUsed(seen)!)
         : outcome.status === 'avoided' && outcome.verdict.restore
-          ? identitiesOf(seen.stored.find(({ attempt }) => attempt === outcome.verdict.restore!.attempt)!)
+          ? (outcome.identities ??
+            identitiesOf(seen.stored.find(({ attempt }) => attempt === outcome.verdict.restore!.attempt)!))
           : {};
   const identities: Record<string, Digest> = {};
   for (const output of subject.instance.resolved.outputs) {

@@ -7,10 +7,11 @@ export type AbilityChanges = {
 
 /** What the inner store cannot do stays missing: callers tell by that, and a wrapper must not promise it. */
 export function changeAbilities(inner: Abilities, changes: Partial<AbilityChanges>): Abilities {
-  const { uploads, folders, pages, describe, clock } = inner;
+  const { uploads, multipart, folders, pages, describe, clock } = inner;
   return {
     ...inner,
     ...(uploads && changes.uploads && { uploads: changes.uploads(uploads) }),
+    ...(multipart && changes.multipart && { multipart: changes.multipart(multipart) }),
     ...(folders && changes.folders && { folders: changes.folders(folders) }),
     ...(pages && changes.pages && { pages: changes.pages(pages) }),
     ...(describe && changes.describe && { describe: changes.describe(describe) }),

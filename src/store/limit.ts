@@ -40,6 +40,13 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
     uploads: (inner) => ({
       openUploads: (prefix, options) => paced(inner.openUploads(prefix, options), options?.signal),
     }),
+    multipart: (inner) => ({
+      begin: (key, options) => places.hold(() => inner.begin(key, options), options?.signal),
+      part: (upload, number, body, options) =>
+        places.hold(() => inner.part(upload, number, body, options), options?.signal),
+      complete: (upload, tags, options) => places.hold(() => inner.complete(upload, tags, options), options?.signal),
+      abort: (upload, options) => places.hold(() => inner.abort(upload, options), options?.signal),
+    }),
     pages: (inner) => ({ pages: (prefix, options) => paced(inner.pages(prefix, options), options?.signal) }),
     folders: (inner) => ({
       folders: (tree, options) => places.hold(() => inner.folders(tree, options), options?.signal),

@@ -3,7 +3,7 @@ import { forward } from './forward.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
 
-const VERBS = ['head', 'read', 'list', 'write', 'remove', 'uploads', 'folders', 'clock'] as const;
+const VERBS = ['head', 'read', 'list', 'write', 'remove', 'uploads', 'multipart', 'folders', 'clock'] as const;
 type Verb = (typeof VERBS)[number];
 
 export interface Call {
@@ -42,7 +42,7 @@ export class StoreCounts {
     this.#calls[verb] += 1;
     this.#ms[verb] += ms;
     this.#listed += items;
-    if (verb === 'write') this.#bytesOut += bytes;
+    if (verb === 'write' || verb === 'multipart') this.#bytesOut += bytes;
     else this.#bytesIn += bytes;
     if (error !== undefined) this.#errors.set(error, (this.#errors.get(error) ?? 0) + 1);
   }
@@ -168,6 +168,13 @@ export function observed(store: Store, options: ObserveOptions): Store {
           watch.items += 1;
         });
       },
+    }),
+    multipart: (inner) => ({
+      begin: (key, call) => single('multipart', key, 0, () => inner.begin(key, call)),
+      part: (upload, number, body, call) =>
+        single('multipart', upload.key, body.byteLength, () => inner.part(upload, number, body, call)),
+      complete: (upload, tags, call) => single('multipart', upload.key, 0, () => inner.complete(upload, tags, call)),
+      abort: (upload, call) => single('multipart', upload.key, 0, () => inner.abort(upload, call)),
     }),
     pages: (inner) => ({
       pages(prefix, call) {

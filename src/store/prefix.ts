@@ -1,6 +1,6 @@
 import { StoreError } from '../core/error.js';
 import { forward } from './forward.js';
-import type { Head, ListOptions, Page, Store } from './store.js';
+import type { Head, ListOptions, MultipartUpload, Page, Store } from './store.js';
 import { mapStream } from './stream.js';
 
 /** The keys that begin with `prefix`, named by what follows it. A prefix that is meant as a folder ends in `/`. */
@@ -38,6 +38,15 @@ export function prefixed(store: Store, prefix: string): Store {
     uploads: (inner) => ({
       openUploads: (below, options) => mapStream(inner.openUploads(prefix + below, options), named),
     }),
+    multipart: (inner) => {
+      const outer = (upload: MultipartUpload): MultipartUpload => ({ ...upload, key: full(upload.key) });
+      return {
+        begin: async (key, options) => relative(await inner.begin(full(key), options)),
+        part: (upload, number, body, options) => inner.part(outer(upload), number, body, options),
+        complete: (upload, tags, options) => inner.complete(outer(upload), tags, options),
+        abort: (upload, options) => inner.abort(outer(upload), options),
+      };
+    },
     pages: (inner) => ({
       pages: (below, options) =>
         mapStream<Page, Page>(inner.pages(prefix + below, moved(prefix, options)), ({ heads, more }) => ({

@@ -35,6 +35,29 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
   };
   return forward(store, calls, {
     uploads: (inner) => ({ openUploads: (prefix, call) => openUploads(inner, patience, prefix, call) }),
+    multipart: (inner) => {
+      const again = { changes: true } as const;
+      return {
+        begin: (key, call) =>
+          patience.call({ verb: 'write', key, signal: call?.signal, ...again }, (signal) =>
+            inner.begin(key, { ...call, signal }),
+          ),
+        part: (upload, number, body, call) =>
+          patience.call({ verb: 'write', key: upload.key, signal: call?.signal, ...again }, (signal) =>
+            inner.part(upload, number, body, { ...call, signal }),
+          ),
+        // Its repeat would be told by its own success that there is no such upload: who asks looks at what is there.
+        complete: (upload, tags, call) =>
+          patience.call(
+            { verb: 'write', key: upload.key, signal: call?.signal, changes: true, mayRepeat: () => false },
+            (signal) => inner.complete(upload, tags, { ...call, signal }),
+          ),
+        abort: (upload, call) =>
+          patience.call({ verb: 'remove', key: upload.key, signal: call?.signal, ...again }, (signal) =>
+            inner.abort(upload, { ...call, signal }),
+          ),
+      };
+    },
     pages: (inner) => ({
       pages: (prefix, call) =>
         listing(store, patience, prefix, call, {

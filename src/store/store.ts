@@ -96,6 +96,22 @@ interface FoldersStore {
   ): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]>;
 }
 
+/** A store that takes an object in parts, sent side by side. Nothing of it is there before `complete` has ended. */
+interface MultipartStore {
+  begin(key: string, options?: CallOptions): Promise<MultipartUpload>;
+  /** Numbers begin with 1; all parts but the last have one size, of 5 MiB or more. Its tag goes to `complete`. */
+  part(upload: MultipartUpload, number: number, body: Uint8Array, options?: CallOptions): Promise<string>;
+  /** The tags in the order of the parts. An answer that is lost leaves it open whether the object is there. */
+  complete(upload: MultipartUpload, tags: readonly string[], options?: CallOptions): Promise<{ readonly etag: string }>;
+  /** Afterwards its parts are gone; of what is completed or gone already nothing is changed. */
+  abort(upload: MultipartUpload, options?: CallOptions): Promise<void>;
+}
+
+export interface MultipartUpload {
+  readonly key: string;
+  readonly id: string;
+}
+
 /** A store whose listings come in pages. */
 interface PagesStore {
   /** As `list`, in the pieces in which it comes: what is in one was asked for together. */
@@ -111,6 +127,7 @@ export interface Page {
 /** What only some stores can do. Wrappers treat it as they treat the other calls, so that nobody needs a cast to a driver. */
 export interface Abilities {
   readonly uploads?: UploadsStore;
+  readonly multipart?: MultipartStore;
   readonly folders?: FoldersStore;
   readonly pages?: PagesStore;
   /** Facts about the store for people, in the order to show them. */

@@ -3,6 +3,7 @@ import type { Store } from '../../src/store/store.js';
 import { keyLaws } from './laws/keys.js';
 import { listLaws } from './laws/lists.js';
 import { mannerLaws } from './laws/manners.js';
+import { multipartLaws } from './laws/multipart.js';
 import { raceLaws } from './laws/races.js';
 import { readLaws } from './laws/reads.js';
 import { writeLaws } from './laws/writes.js';
@@ -37,7 +38,15 @@ export interface Law {
   readonly check: (court: Court) => Promise<void>;
 }
 
-export const laws: readonly Law[] = [...readLaws, ...writeLaws, ...raceLaws, ...listLaws, ...keyLaws, ...mannerLaws];
+export const laws: readonly Law[] = [
+  ...readLaws,
+  ...writeLaws,
+  ...multipartLaws,
+  ...raceLaws,
+  ...listLaws,
+  ...keyLaws,
+  ...mannerLaws,
+];
 
 /** Registers every law of the port for one kind of store. */
 export function storeSuite({ name, make, skip = [] }: SuiteOptions): void {

@@ -327,6 +327,18 @@ const rows: readonly [string, Situation, Action, Reason][] = [
     'run',
     'other-key',
   ],
+  [
+    'kept, and something else lies where nothing could be had back',
+    seen({ parts: [PARTS[0]!, part('note')], extrasStay: true }, { records: [kept] }),
+    'refuse',
+    'parts-changed',
+  ],
+  [
+    'kept, and a folder of S3 lies there',
+    seen({ parts: [PARTS[0]!, { ...part('x/'), size: 0 }], extrasStay: true }, { records: [kept] }),
+    'restore',
+    'kept-artifact',
+  ],
   ['invalidated', situation({ records: [record({ tombstoned: true })] }), 'run', 'invalidated'],
   [
     'invalidated, under exists too',

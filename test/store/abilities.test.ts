@@ -19,6 +19,23 @@ function able(act: (what: string, options: CallOptions | undefined) => Promise<u
         yield { key: `${prefix}2`, startedAt: 2 };
       },
     },
+    multipart: {
+      begin: async (key, options) => {
+        await act('begin', options);
+        return { key, id: '1' };
+      },
+      part: async (_upload, _number, _body, options) => {
+        await act('part', options);
+        return 'tag';
+      },
+      complete: async (_upload, _tags, options) => {
+        await act('complete', options);
+        return { etag: 'whole' };
+      },
+      abort: async (_upload, options) => {
+        await act('abort', options);
+      },
+    },
     folders: {
       folders: async (tree, options) => {
         await act('folders', options);
@@ -39,6 +56,9 @@ function able(act: (what: string, options: CallOptions | undefined) => Promise<u
 
 const uses: Readonly<Record<string, (store: Store, options?: CallOptions) => Promise<unknown>>> = {
   uploads: (store, options) => collect(store.abilities.uploads!.openUploads('u', options)),
+  begin: (store, options) => store.abilities.multipart!.begin('m', options),
+  part: (store, options) => store.abilities.multipart!.part({ key: 'm', id: '1' }, 1, new Uint8Array(), options),
+  abort: (store, options) => store.abilities.multipart!.abort({ key: 'm', id: '1' }, options),
   folders: (store, options) => store.abilities.folders!.folders('f', options),
   describe: (store, options) => store.abilities.describe!(options),
   clock: (store, options) => store.abilities.clock!(options),

@@ -27,6 +27,22 @@ export function countSent(wire: Wire): { readonly wire: Wire; sent(): Readonly<R
       count('DELETE');
       return wire.remove(...about);
     },
+    begin(...about) {
+      count('POST');
+      return wire.begin(...about);
+    },
+    part(...about) {
+      count('PUT');
+      return wire.part(...about);
+    },
+    complete(...about) {
+      count('POST');
+      return wire.complete(...about);
+    },
+    abort(...about) {
+      count('DELETE');
+      return wire.abort(...about);
+    },
     uploads(...about) {
       count('LIST uploads');
       return wire.uploads(...about);

@@ -94,6 +94,7 @@ const BY_CODE: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['ExpiredTokenException', EXPIRED],
   ['TokenRefreshRequired', EXPIRED],
   ['InvalidObjectState', { code: 'store/archived', why: 'its bytes are in an archive and must be restored first' }],
+  ['NoSuchUpload', { code: 'store/conflict', why: 'the upload was ended already' }],
   ['NoSuchBucket', NO_BUCKET],
   ['InvalidBucketName', { ...NO_BUCKET, why: 'the server takes this for no bucket name' }],
   ['ConditionalRequestConflict', CONFLICT],

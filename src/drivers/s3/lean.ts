@@ -8,12 +8,12 @@ import type { Settings } from './settings.js';
 import { createSign, sha256 } from './sign.js';
 import { createTransport } from './transport.js';
 import type { Answer, BodyAnswer, SendOptions, Wire } from './wire.js';
-import { parseXml } from './xml.js';
+import { escapeXml, parseXml } from './xml.js';
 
 const EMPTY = sha256('');
 
 interface Ask {
-  readonly method: 'HEAD' | 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'HEAD' | 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly key?: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -75,14 +75,41 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
     },
     put(key, body, ifAbsent, options) {
       const headers = {
-        // The one checksum that every server found verifies.
-        'content-md5': createHash('md5').update(body).digest('base64'),
+        ...checksum(body),
         'content-type': 'application/octet-stream',
         ...(ifAbsent ? { 'if-none-match': '*' } : {}),
       };
       return ask({ method: 'PUT', key, headers, body }, options);
     },
     remove: (key, options) => ask({ method: 'DELETE', key }, options),
+    begin: (key, options) =>
+      ask(
+        { method: 'POST', key, query: { uploads: '' }, headers: { 'content-type': 'application/octet-stream' } },
+        options,
+      ),
+    part: (key, { upload, number, body }, options) =>
+      ask(
+        {
+          method: 'PUT',
+          key,
+          query: { partNumber: String(number), uploadId: upload },
+          headers: checksum(body),
+          body,
+        },
+        options,
+      ),
+    complete: (key, upload, tags, options) =>
+      ask(
+        {
+          method: 'POST',
+          key,
+          query: { uploadId: upload },
+          headers: { 'content-type': 'application/xml' },
+          body: new TextEncoder().encode(partsXml(tags)),
+        },
+        options,
+      ),
+    abort: (key, upload, options) => ask({ method: 'DELETE', key, query: { uploadId: upload } }, options),
     async uploads({ prefix, keyMarker, idMarker }, options) {
       const query = {
         uploads: '',
@@ -95,6 +122,18 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
     },
     close: () => transport.close(),
   };
+}
+
+/** The one checksum that every server found verifies. */
+function checksum(body: Uint8Array): Record<string, string> {
+  return { 'content-md5': createHash('md5').update(body).digest('base64') };
+}
+
+function partsXml(tags: readonly string[]): string {
+  const part = (tag: string, i: number) =>
+    `<Part><PartNumber>${i + 1}</PartNumber><ETag>&quot;${escapeXml(tag)}&quot;</ETag></Part>`;
+  const space = 'http://s3.amazonaws.com/doc/2006-03-01/';
+  return `<CompleteMultipartUpload xmlns="${space}">${tags.map(part).join('')}</CompleteMultipartUpload>`;
 }
 
 function headOf(response: IncomingMessage): Omit<Answer, 'body'> {

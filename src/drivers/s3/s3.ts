@@ -23,6 +23,7 @@ import { type ExchangeOptions, exchange } from './exchange.js';
 import { complaintIn, refusal, saysNoSuchKey } from './judge.js';
 import { leanWire } from './lean.js';
 import { inOrder, Progress } from './listing.js';
+import { multipartOf } from './multipart.js';
 import { objectBody } from './object-body.js';
 import { headOf, rangeIn, unquote } from './object-head.js';
 import { sdkWire } from './sdk.js';
@@ -73,6 +74,12 @@ export class S3Store implements Store {
     this.#ordered = !settings.custom;
     this.abilities = {
       pages: { pages: (prefix, options) => this.#pages(prefix, options) },
+      multipart: multipartOf({
+        wire: this.#wire,
+        doing: (key) => this.#doing('write', key),
+        ask: (doing, options, send) => this.#ask(doing, options, send),
+        refuse: (answer, doing) => this.#refuse(answer, doing),
+      }),
       uploads: { openUploads: (prefix, options) => this.#openUploads(prefix, options) },
       describe: async () => describeSettings(settings),
       clock: (options) => this.#clock(options),

@@ -17,6 +17,10 @@ interface Outputs {
   readonly ListObjectsV2: ListObjectsV2CommandOutput;
   readonly PutObject: object;
   readonly DeleteObject: object;
+  readonly CreateMultipartUpload: object;
+  readonly UploadPart: object;
+  readonly CompleteMultipartUpload: object;
+  readonly AbortMultipartUpload: object;
   readonly ListMultipartUploads: ListMultipartUploadsCommandOutput;
 }
 type Method = keyof Outputs;
@@ -82,7 +86,7 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
     bytes = 0,
   ): Promise<{ answer: BodyAnswer; output: Outputs[M] | undefined }> {
     const { sdk, asking, writing } = await open();
-    const client = method === 'PutObject' ? writing : asking;
+    const client = bytes > 0 || method === 'PutObject' ? writing : asking;
     const full = {
       Bucket: settings.bucket,
       ...(settings.requesterPays ? { RequestPayer: 'requester' } : {}),
@@ -165,14 +169,24 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
       const input = {
         Key: key,
         Body: body,
-        ContentLength: body.byteLength,
-        ContentMD5: createHash('md5').update(body).digest('base64'),
+        ...lengthAndChecksum(body),
         ContentType: 'application/octet-stream',
         ...(ifAbsent ? { IfNoneMatch: '*' } : {}),
       };
       return ask('PutObject', input, options, body.byteLength);
     },
     remove: (key, options) => ask('DeleteObject', { Key: key }, options),
+    begin: (key, options) =>
+      ask('CreateMultipartUpload', { Key: key, ContentType: 'application/octet-stream' }, options),
+    part(key, { upload, number, body }, options) {
+      const input = { Key: key, UploadId: upload, PartNumber: number, Body: body, ...lengthAndChecksum(body) };
+      return ask('UploadPart', input, options, body.byteLength);
+    },
+    complete(key, upload, tags, options) {
+      const Parts = tags.map((tag, i) => ({ PartNumber: i + 1, ETag: `"${tag}"` }));
+      return ask('CompleteMultipartUpload', { Key: key, UploadId: upload, MultipartUpload: { Parts } }, options);
+    },
+    abort: (key, upload, options) => ask('AbortMultipartUpload', { Key: key, UploadId: upload }, options),
     async uploads({ prefix, keyMarker, idMarker }, options) {
       const { answer, output } = await send(
         'ListMultipartUploads',
@@ -200,6 +214,10 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
         .catch(silent);
     },
   };
+}
+
+function lengthAndChecksum(body: Uint8Array) {
+  return { ContentLength: body.byteLength, ContentMD5: createHash('md5').update(body).digest('base64') };
 }
 
 const silent = (): void => {};

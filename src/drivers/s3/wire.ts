@@ -10,6 +10,10 @@ export interface Wire {
   list(ask: ListAsk, options: SendOptions): Promise<PageAnswer<Item>>;
   put(key: string, body: Uint8Array, ifAbsent: boolean, options: SendOptions): Promise<Answer>;
   remove(key: string, options: SendOptions): Promise<Answer>;
+  begin(key: string, options: SendOptions): Promise<Answer>;
+  part(key: string, part: PartAsk, options: SendOptions): Promise<Answer>;
+  complete(key: string, upload: string, tags: readonly string[], options: SendOptions): Promise<Answer>;
+  abort(key: string, upload: string, options: SendOptions): Promise<Answer>;
   /** Names as they are: asked to encode them, RGW 16 does so without saying it. */
   uploads(ask: UploadsAsk, options: SendOptions): Promise<PageAnswer<Upload>>;
   close(): void;
@@ -23,6 +27,11 @@ interface ListAsk {
   readonly maxKeys: number;
   readonly startAfter?: string | undefined;
   readonly token?: string | undefined;
+}
+interface PartAsk {
+  readonly upload: string;
+  readonly number: number;
+  readonly body: Uint8Array;
 }
 interface UploadsAsk {
   readonly prefix: string;

@@ -73,6 +73,10 @@ export function childText(element: Element, name: string): string | undefined {
   return element.children.find((child) => child.name === name)?.text;
 }
 
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
 const PLAIN = /^[A-Za-z_]\w*$/;
 
 /** The name without namespace prefix and attributes. */

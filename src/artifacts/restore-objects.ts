@@ -1,0 +1,147 @@
+import type { Digest } from '../core/brand.js';
+import { IntegrityError, StoreError } from '../core/error.js';
+import { isPart, isPlaceholder } from '../core/parts.js';
+import type { Head, Store } from '../store/store.js';
+import { entriesOf, readArtifact } from './artifact.js';
+import type { Blobs } from './blobs.js';
+import type { Entry } from './entry.js';
+import { ObjectWriter } from './object-writer.js';
+import type { Restored, RestoreOptions } from './restore.js';
+import { bytesOf, type Root } from './root.js';
+import { newTally } from './tally.js';
+
+/** An object as it lies at the place now. */
+export interface PutBack {
+  readonly path: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly digest: Digest;
+}
+
+export interface RestoreObjects extends Pick<RestoreOptions, 'signal' | 'tally' | 'only'> {
+  /** The tag that the object at a path had when it was kept: one that has it still is not read, and is what it was. */
+  readonly tagOf?: ((path: string) => string | undefined) | undefined;
+  /** What lies there and belongs to no artifact is removed; else nothing is touched where there is such a thing. */
+  readonly replace?: boolean | undefined;
+}
+
+type FileEntry = Extract<Entry, { kind: 'file' }>;
+
+/**
+ * The artifact as objects of a store that has no renames. Every byte is verified on its way, what is there already by
+ * its recorded tag or by reading it. Objects appear one by one: only a marker that comes after them says that all are there.
+ */
+export async function restoreObjects(
+  blobs: Blobs,
+  digest: Digest,
+  { store, key }: { readonly store: Store; readonly key: string },
+  options: RestoreObjects = {},
+): Promise<Restored & { readonly parts: readonly PutBack[] }> {
+  const { tally = newTally(), signal, only } = options;
+  const root = await readArtifact(blobs, digest);
+  if (root.kind === 'tree' && root.links > 0)
+    throw new IntegrityError(
+      'integrity/list',
+      `${digest} holds ${root.links} symbolic links, and ${store.name} has none`,
+    );
+  if ((root.kind === 'tree') !== (key === '' || key.endsWith('/')))
+    throw new StoreError('store/unsupported', `${store.name}/${key}: ${MISFIT[root.kind]}`, { store: store.name, key });
+  tally.totalBytes = bytesOf(root);
+  const writer = new ObjectWriter(blobs, { store, tally, signal });
+  const files = () => filesOf(blobs, root, only);
+
+  const there = await headsAt(store, key, root, signal);
+  const found = { right: new Map<string, PutBack>(), wrong: 0 };
+  const extra = new Map(there);
+  for await (const file of files()) {
+    const head = there.get(file.path);
+    if (head === undefined) continue;
+    extra.delete(file.path);
+    const etag = await tagIfRight(writer, head, file, options.tagOf?.(file.path));
+    if (etag === undefined) found.wrong += 1;
+    else found.right.set(file.path, putBack(file, etag));
+  }
+  if (extra.size > 0) {
+    const [first] = extra.keys();
+    if (!options.replace)
+      throw new StoreError(
+        'store/conflict',
+        `${store.name}/${key}${first} is no part of ${digest}: it would have to go`,
+        {
+          store: store.name,
+          key: `${key}${first}`,
+        },
+      );
+    for (const path of extra.keys()) await store.remove(key + path, signal && { signal });
+  }
+  // What does not all belong to it may be of another run: then nothing of it stays.
+  const mixed = extra.size > 0 || found.wrong > 0;
+  const parts: PutBack[] = [];
+  let written = 0;
+  try {
+    for await (const file of files()) {
+      const right = found.right.get(file.path);
+      if (right !== undefined && !mixed) {
+        parts.push(right);
+        continue;
+      }
+      written += 1;
+      await writer.add({ key: key + file.path, content: file.content, etag: options.tagOf?.(file.path) }, (etag) =>
+        parts.push(putBack(file, etag)),
+      );
+    }
+    await writer.done();
+  } finally {
+    await writer.abandon();
+  }
+  const how = written === 0 && !mixed ? 'kept' : mixed || found.right.size === 0 ? 'replaced' : 'filled';
+  return { root, how, tally, parts };
+}
+
+const MISFIT = {
+  tree: 'a tree needs a place that ends in "/"',
+  file: 'a single file needs a place that does not end in "/"',
+} as const;
+
+const putBack = ({ path, content: { size, digest } }: FileEntry, etag: string): PutBack => ({
+  path,
+  size,
+  etag,
+  digest,
+});
+
+/** Empty folders are nothing here. */
+async function* filesOf(blobs: Blobs, root: Root, only: RestoreObjects['only']): AsyncGenerator<FileEntry> {
+  for await (const entries of entriesOf(blobs, root))
+    for (const entry of entries) if (entry.kind === 'file' && (only === undefined || only(entry.path))) yield entry;
+}
+
+async function headsAt(
+  store: Store,
+  key: string,
+  root: Root,
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, Head>> {
+  const call = signal && { signal };
+  const heads = new Map<string, Head>();
+  if (root.kind === 'file') {
+    const head = await store.head(key, call);
+    return head === undefined ? heads : heads.set('', head);
+  }
+  for await (const head of store.list(key, call)) {
+    const path = head.key.slice(key.length);
+    if (path !== '' && !isPlaceholder({ path, size: head.size }) && isPart(path)) heads.set(path, head);
+  }
+  return heads;
+}
+
+async function tagIfRight(
+  writer: ObjectWriter,
+  { key, size, etag }: Head,
+  { content }: FileEntry,
+  known: string | undefined,
+): Promise<string | undefined> {
+  if (etag === undefined || size !== content.size) return undefined;
+  if (known !== undefined) return known === etag ? etag : undefined;
+  return (await writer.holds(key, content, etag)) ? etag : undefined;
+}

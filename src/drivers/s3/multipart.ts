@@ -1,0 +1,61 @@
+import type { Abilities, CallOptions } from '../../store/store.js';
+import { type Doing, storeError } from './doing.js';
+import { complaintIn } from './judge.js';
+import { unquote } from './object-head.js';
+import type { Answer, SendOptions, Wire } from './wire.js';
+import { childText, parseXml } from './xml.js';
+
+interface Driver {
+  readonly wire: Wire;
+  readonly doing: (key: string) => Doing;
+  readonly ask: (
+    doing: Doing,
+    options: CallOptions & { readonly bytes?: number },
+    send: (options: SendOptions) => Promise<Answer>,
+  ) => Promise<Answer>;
+  readonly refuse: (answer: Answer, doing: Doing) => never;
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html */
+export function multipartOf({ wire, doing, ask, refuse }: Driver): NonNullable<Abilities['multipart']> {
+  return {
+    async begin(key, options = {}) {
+      const about = doing(key);
+      const answer = await ask(about, options, (send) => wire.begin(key, send));
+      if (answer.status !== 200 || complaintIn(answer)) refuse(answer, about);
+      return { key, id: wordIn(answer, about, { root: 'InitiateMultipartUploadResult', name: 'UploadId' }) };
+    },
+    async part({ key, id }, number, body, options = {}) {
+      const about = doing(key);
+      const part = { upload: id, number, body };
+      const answer = await ask(about, { ...options, bytes: body.byteLength }, (send) => wire.part(key, part, send));
+      if (answer.status !== 200 || complaintIn(answer)) refuse(answer, about);
+      const tag = unquote(answer.headers['etag']);
+      if (tag === undefined) throw meaningless(answer, about, 'the answer lacks an ETag, so no S3 server took it');
+      return tag;
+    },
+    async complete({ key, id }, tags, options = {}) {
+      const about = doing(key);
+      const answer = await ask(about, options, (send) => wire.complete(key, id, tags, send));
+      // It may say 200 before it knows, and the failure afterwards.
+      if (answer.status !== 200 || complaintIn(answer)) refuse(answer, about);
+      return { etag: unquote(wordIn(answer, about, { root: 'CompleteMultipartUploadResult', name: 'ETag' }))! };
+    },
+    async abort({ key, id }, options = {}) {
+      const about = doing(key);
+      const answer = await ask(about, options, (send) => wire.abort(key, id, send));
+      if (answer.status !== 204 && complaintIn(answer)?.code !== 'NoSuchUpload') refuse(answer, about);
+    },
+  };
+}
+
+function wordIn(answer: Answer, doing: Doing, { root: wanted, name }: { root: string; name: string }): string {
+  const root = parseXml(answer.body);
+  const word = root?.name === wanted ? childText(root, name)?.trim() : undefined;
+  if (!word) throw meaningless(answer, doing, `the answer is no ${wanted}`);
+  return word;
+}
+
+function meaningless({ status }: Answer, doing: Doing, why: string) {
+  return storeError(doing, { code: 'store/bad-answer', status, why, unclear: true });
+}

@@ -1,0 +1,191 @@
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { folderWith, stepaside } from '../rig/cli.js';
+import { freshBucket } from '../rig/rig-server.js';
+import { Witness } from '../rig/sdk.js';
+
+const s3 = inject('s3');
+const env = {
+  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+  AWS_ENDPOINT_URL_S3: s3.endpoint,
+  AWS_REGION: s3.region,
+  CLI: new URL('../../dist/cli.js', import.meta.url).pathname,
+  NODE: process.execPath,
+};
+let witness: Witness;
+let bucket: string;
+let number = 0;
+
+beforeAll(async () => {
+  bucket = await freshBucket();
+  witness = new Witness(s3, bucket);
+});
+
+/** A producer: two objects, one of them in parts of a size that nobody guesses, and a marker of its own. */
+const PRODUCER = `
+import { createRequire } from 'node:module';
+const require = createRequire(process.env.CLI);
+const aws = require('@aws-sdk/client-s3');
+const [Bucket, prefix, input] = process.argv.slice(2);
+const client = new aws.S3Client({ endpoint: process.env.AWS_ENDPOINT_URL_S3, forcePathStyle: true });
+const put = (Key, Body) => client.send(new aws.PutObjectCommand({ Bucket, Key, Body }));
+await put(prefix + 'deep/config', input);
+const Key = prefix + 'weights';
+const { UploadId } = await client.send(new aws.CreateMultipartUploadCommand({ Bucket, Key }));
+const Parts = [];
+for (const size of [6 * 2 ** 20, 1000]) {
+  const PartNumber = Parts.length + 1;
+  const Body = Buffer.alloc(size, input + PartNumber);
+  const { ETag } = await client.send(new aws.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
+  Parts.push({ PartNumber, ETag });
+}
+await client.send(new aws.CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }));
+await put(prefix + '_SUCCESS', '');
+`;
+
+function workflow(mode = '') {
+  const prefix = `w${++number}/model/`;
+  const cwd = folderWith({
+    'in.txt': 'a',
+    'put.mjs': PRODUCER,
+    'stepaside.yaml': `name: w
+steps:
+  - name: train
+    run: echo train >> ran; "$NODE" put.mjs ${bucket} ${prefix} "$(cat in.txt)"
+    inputs: { files: [in.txt] }
+    outputs: [{ path: "s3://${bucket}/${prefix}", keep: artifact, marker: _SUCCESS${mode} }]
+  - name: report
+    needs: [train]
+    run: echo report >> ran; echo done > report.txt
+    outputs: [{ path: report.txt, atomic: true }]
+`,
+  });
+  return {
+    cwd,
+    prefix,
+    async run(words: string[] = []) {
+      const { stdout, code, stderr } = await stepaside(['run', '--json', '--materialize', ...words], { cwd, env });
+      const ended = stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
+        .filter(({ type }) => type === 'step-ended');
+      const steps = ended.map(({ step, outcome }) => [step, `${outcome.status} ${outcome.verdict?.reason}`]);
+      return { code, stderr, stdout, ...Object.fromEntries(steps) };
+    },
+    say: (...words: string[]) => stepaside(words, { cwd, env }),
+    started() {
+      const names = existsSync(join(cwd, 'ran')) ? readFileSync(join(cwd, 'ran'), 'utf8').split('\n') : [];
+      rmSync(join(cwd, 'ran'), { force: true });
+      return names.filter(Boolean);
+    },
+    keys: async () => (await witness.list(prefix)).map(({ key }) => key.slice(prefix.length)),
+  };
+}
+
+describe('keep: artifact on S3', () => {
+  it('puts back what is gone, and nothing runs but what read other tags', async () => {
+    const w = workflow();
+    expect(await w.run(), 'first').toMatchObject({ code: 0, train: 'ran no-record', report: 'ran no-record' });
+    expect(w.started()).toEqual(['train', 'report']);
+    const [config, weights] = await Promise.all(['deep/config', 'weights'].map((name) => witness.get(w.prefix + name)));
+
+    // One small part: it has its tag again, so nothing is another than before.
+    await witness.remove(`${w.prefix}deep/config`);
+    expect((await w.say('plan', '--materialize')).stdout).toMatch(/^restore +train +kept-artifact/m);
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact', report: 'avoided parts-match' });
+    expect(await witness.get(`${w.prefix}deep/config`)).toEqual(config);
+    expect((await witness.head(`${w.prefix}weights`))?.etag).toBe(weights?.etag);
+    expect(await w.run()).toMatchObject({ train: 'avoided parts-match', report: 'avoided parts-match' });
+    expect(w.started()).toEqual([]);
+
+    // All of it: the large one cannot have its tag again. A record of the new one, as old as the first, says so.
+    for (const name of await w.keys()) await witness.remove(w.prefix + name);
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact', report: 'ran other-key' });
+    const back = await witness.get(`${w.prefix}weights`);
+    expect(Buffer.from(back!.body).equals(weights!.body)).toBe(true);
+    expect(back!.etag).not.toBe(weights!.etag);
+    expect(await w.keys()).toEqual(['_SUCCESS', 'deep/config', 'weights']);
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match', report: 'avoided parts-match' });
+    expect(w.started()).toEqual(['report']);
+
+    const key = (await w.say('ls', '--json')).json() as { records: { step: string; key: string }[] };
+    const shown = await w.say('show', key.records.find(({ step }) => step === 'train')!.key, '--json');
+    const { records } = shown.json() as { records: { putBack?: number; attempt: number; producedAt: number }[] };
+    const [first, second] = records.toSorted((a, b) => a.attempt - b.attempt);
+    expect(records).toHaveLength(2);
+    expect(second).toMatchObject({ putBack: first!.attempt, producedAt: first!.producedAt });
+  });
+
+  it('goes back to what another input made', async () => {
+    const w = workflow();
+    await w.run();
+    const was = await witness.get(`${w.prefix}weights`);
+    writeFileSync(join(w.cwd, 'in.txt'), 'b');
+    expect(await w.run()).toMatchObject({ code: 0, train: 'ran other-key' });
+    w.started();
+    writeFileSync(join(w.cwd, 'in.txt'), 'a');
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact' });
+    expect(Buffer.from((await witness.get(`${w.prefix}weights`))!.body).equals(was!.body)).toBe(true);
+    expect(await w.run()).toMatchObject({ train: 'avoided parts-match' });
+    expect(w.started()).not.toContain('train');
+  });
+
+  it('what would have to go is for a person to say: refused, and nothing touched; mode: replace says it', async () => {
+    for (const mode of ['', ', mode: replace']) {
+      const w = workflow(mode);
+      await w.run();
+      w.started();
+      await witness.put(`${w.prefix}note`, Buffer.from('mine'));
+      await witness.remove(`${w.prefix}deep/config`);
+      const said = await w.run();
+      if (mode === '') {
+        expect(said).toMatchObject({ code: 3, train: 'refused parts-changed' });
+        expect(said.stdout).toContain('note is not in the record; mode: replace removes such parts');
+        expect(await w.keys()).toEqual(['_SUCCESS', 'note', 'weights']);
+        // Still so when asked again: no lease was taken that would have put the place in doubt.
+        expect(await w.run()).toMatchObject({ code: 3, train: 'refused parts-changed' });
+      } else {
+        expect(said).toMatchObject({ code: 0, train: 'avoided kept-artifact' });
+        expect(await w.keys()).toEqual(['_SUCCESS', 'deep/config', 'weights']);
+      }
+      expect(w.started()).not.toContain('train');
+    }
+  });
+
+  it('runs again where what was kept is damaged, and no damaged byte arrives', async () => {
+    const w = workflow();
+    await w.run();
+    w.started();
+    const chunks = join(w.cwd, '.stepaside/v1/chunks');
+    for (const name of readdirSync(chunks, { recursive: true, encoding: 'utf8' })) {
+      const path = join(chunks, name);
+      if (!statSync(path).isFile()) continue;
+      const bytes = readFileSync(path);
+      bytes[bytes.length >> 1]! ^= 1;
+      rmSync(path);
+      writeFileSync(path, bytes);
+    }
+    await witness.remove(`${w.prefix}weights`);
+    expect(await w.run()).toMatchObject({ code: 0, train: 'ran partial' });
+    expect(w.started()).toContain('train');
+    expect(await w.run()).toMatchObject({ train: 'avoided parts-match' });
+  });
+});
+
+it('artifact get puts a tree to a location, and touches nothing where something else lies', async () => {
+  const cwd = folderWith({ 'in/a': 'a', 'in/b/c': 'c' });
+  const at = `s3://${bucket}/got${++number}/`;
+  const say = (...words: string[]) => stepaside(['artifact', ...words], { cwd, env });
+  const digest = (await say('put', 'in')).stdout.slice(0, 71);
+  expect(await say('get', digest, at)).toMatchObject({ code: 0, stdout: `replaced  ${at}  2 B\n` });
+  expect((await say('get', digest, at)).stdout).toMatch(/^kept/);
+  await witness.put(`got${number}/x`, Buffer.from('x'));
+  const refused = await say('get', digest, at, '--json');
+  expect(refused).toMatchObject({ code: 3 });
+  expect(refused.json()).toMatchObject({ error: { code: 'store/conflict' } });
+  expect(await say('get', digest, at, '--replace')).toMatchObject({ code: 0 });
+  expect((await witness.list(`got${number}/`)).map(({ key }) => key)).toEqual([`got${number}/a`, `got${number}/b/c`]);
+});
