@@ -7,11 +7,11 @@ import { contentIdentity, isPart, isSameVersion, type Part } from '../core/parts
 import type { Doubt } from '../core/sighting.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
+import { Turns } from '../store/turns.js';
 import { doubtOf } from './doubt.js';
 import { listed } from './listed.js';
 import { partOf } from './look.js';
 import type { Place, Places } from './places.js';
-import { Turns } from './turns.js';
 
 export type Fingerprint<T> =
   | { readonly seen: 'there'; readonly value: T }
