@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Config } from './core/config.js';
 import { parseLocation } from './core/location.js';
 import { HEARTBEAT_MS } from './engine/beat.js';
@@ -11,6 +12,7 @@ import { Watch } from './engine/watch.js';
 import { thisProcess } from './holder.js';
 import { keeperOf } from './keeper.js';
 import { gathering } from './look/gather.js';
+import { KnownDigests } from './look/known-digests.js';
 import { diskPath, openCache, openPlaces, ownIgnore, type Surroundings } from './preset.js';
 
 export interface EngineSettings {
@@ -22,6 +24,8 @@ export interface EngineSettings {
   readonly events: Events;
   readonly ttlMs?: number | undefined;
   readonly heartbeatMs?: number | undefined;
+  /** Every input is read again. */
+  readonly rehash?: boolean | undefined;
 }
 
 export interface OpenEngine extends Engine {
@@ -39,6 +43,12 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
   const { cache, cacheFolder, epochFile, remote } = openCache(settings.cache, opened, surroundings);
   const places = gathering(opened);
   const self = thisProcess();
+  const ownFolder = join(surroundings.folder, '.stepaside');
+  const known = new KnownDigests(join(ownFolder, 'digests'), {
+    hash: cache.hash,
+    boot: self.boot,
+    believed: settings.rehash !== true,
+  });
   const monotonic = () => performance.now();
   let offsetMs = 0;
   const clock = remote ? places.at(parseLocation(cache.uri)).store.abilities.clock?.() : undefined;
@@ -95,6 +105,7 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
     watch: new Watch(timed, { self, ttlMs: settings.ttlMs ?? TTL_MS, monotonic }),
     limits: surroundings.config.limits,
     secret: settings.secret,
+    known,
     version: VERSION,
     monotonic,
     sleep: (ms, signal) =>
@@ -110,6 +121,8 @@ export async function openEngine(settings: EngineSettings): Promise<OpenEngine> 
       pathOf: (location) => diskPath(location, surroundings),
     }),
     async close() {
+      if (known.isNew) await ownIgnore(ownFolder);
+      known.save();
       await heart.stop();
       await opened.close();
     },

@@ -42,6 +42,7 @@ export function engineFor({
     events,
     ttlMs: millis(env, 'STEPASIDE_TTL_MS'),
     heartbeatMs: millis(env, 'STEPASIDE_HEARTBEAT_MS'),
+    rehash: args.on('rehash'),
   });
 }
 

@@ -48,8 +48,10 @@ export function inProgressSign(path: string): string | undefined {
   return IN_PROGRESS.exec(path)?.[1];
 }
 
+type Tagged = Pick<Part, 'size' | 'etag' | 'file'>;
+
 /** The same bytes for all that the store can tell: its ETag, or on a volume times and inode. */
-export function isSameVersion(a: Part, b: Part): boolean {
+export function isSameVersion(a: Tagged, b: Tagged): boolean {
   if (a.size !== b.size) return false;
   if (a.etag !== undefined || b.etag !== undefined) return a.etag === b.etag;
   return a.file?.mtimeNs === b.file?.mtimeNs && a.file?.ctimeNs === b.file?.ctimeNs && a.file?.inode === b.file?.inode;

@@ -5,6 +5,7 @@ import type { Part } from '../core/parts.js';
 import type { StepInstance } from '../core/resolve.js';
 import type { Holder } from '../core/slot.js';
 import type { Workflow } from '../core/step.js';
+import type { KnownDigests } from '../look/known-digests.js';
 import type { Place, Places } from '../look/places.js';
 import type { Store } from '../store/store.js';
 import type { Heart } from './beat.js';
@@ -27,6 +28,8 @@ export interface Engine {
   readonly watch: Watch;
   readonly limits: Config['limits'];
   readonly secret?: string | undefined;
+  /** Absent: inputs are read, however unchanged they look. */
+  readonly known?: KnownDigests;
   readonly version: string;
   readonly monotonic: () => number;
   /** The signal ends it early. */

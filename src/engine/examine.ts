@@ -54,6 +54,7 @@ export async function examine(
   const again = await keyOf(workflow, instance, {
     places: engine.places,
     hash: engine.cache.hash,
+    known: engine.known,
     secret: engine.secret,
     upstream: upstream && identities ? { ...upstream, identities } : upstream,
   });

@@ -67,6 +67,7 @@ export async function lookAround(
   const keyed = await keyOf(workflow, instance, {
     places: engine.places,
     hash: engine.cache.hash,
+    known: engine.known,
     secret: engine.secret,
     upstream: subject.upstream,
   });

@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../core/brand.js';
@@ -9,6 +10,7 @@ import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
 import { Turns } from '../store/turns.js';
 import { doubtOf } from './doubt.js';
+import type { FileVersion, KnownDigests } from './known-digests.js';
 import { listed } from './listed.js';
 import { partOf } from './look.js';
 import type { Place, Places } from './places.js';
@@ -19,10 +21,17 @@ export type Fingerprint<T> =
   | { readonly seen: 'missing'; readonly what: string }
   | { readonly seen: 'doubt'; readonly doubt: Doubt };
 
+/** What inputs are read with. */
+export interface Reading {
+  readonly places: Places;
+  readonly hash: Blake3;
+  readonly known?: KnownDigests | undefined;
+}
+
 /** Files by content: every pattern must match something. Names are relative to `folder`, as the patterns are. */
 export async function fingerprintFiles(
   patterns: readonly string[],
-  { folder, hash }: { readonly folder: string; readonly hash: Blake3 },
+  { folder, ...reading }: Reading & { readonly folder: string },
 ): Promise<Fingerprint<ReadonlyMap<string, Digest>>> {
   if (patterns.length === 0) return { seen: 'there', value: new Map() };
   const { default: fastGlob } = await import('fast-glob');
@@ -35,7 +44,7 @@ export async function fingerprintFiles(
       for (const name of found) names.add(name);
     }
     const digests = new Map<string, Digest>();
-    for (const name of [...names].sort(compareUtf8)) digests.set(name, await hashFile(join(folder, name), hash));
+    for (const name of [...names].sort(compareUtf8)) digests.set(name, await hashFile(join(folder, name), reading));
     return { seen: 'there', value: digests };
   } catch (error) {
     return { seen: 'doubt', doubt: fileDoubt(error) };
@@ -46,19 +55,27 @@ export async function fingerprintFiles(
 const PIECE = 256 * 1024;
 const READERS = new Turns(16);
 
-function hashFile(path: string, hash: Blake3): Promise<Digest> {
+function hashFile(path: string, { places, hash, known }: Reading): Promise<Digest> {
   return READERS.hold(async () => {
     const file = await open(path);
     try {
+      const begun = Date.now();
+      const at = versionOf(await file.stat({ bigint: true }));
+      const before = known?.find(path, at);
+      if (before !== undefined) return before;
       // What is no larger than its size says is read by one call, and another that finds its end.
-      const { size } = await file.stat();
+      const { size } = at;
       const buffer = Buffer.allocUnsafe(Math.max(SMALLEST, Math.min(size + 1, PIECE)));
       const stream = hash.stream();
       for (;;) {
         const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
-        if (bytesRead === 0) return stream.digest();
+        if (bytesRead === 0) break;
         stream.update(buffer.subarray(0, bytesRead));
       }
+      const digest = stream.digest();
+      if (known && isSameVersion(at, versionOf(await file.stat({ bigint: true }))) && isHere(places, path))
+        known.keep(path, at, digest, begun);
+      return digest;
     } finally {
       await file.close();
     }
@@ -67,6 +84,18 @@ function hashFile(path: string, hash: Blake3): Promise<Digest> {
 
 const SMALLEST = 512;
 
+function versionOf({ size, mtimeNs, ctimeNs, ino }: BigIntStats): FileVersion {
+  return {
+    size: Number(size),
+    file: { mtimeNs: String(mtimeNs), ctimeNs: String(ctimeNs), inode: String(ino) },
+  };
+}
+
+/** On a network's disk times and inodes prove little. */
+function isHere(places: Places, path: string): boolean {
+  return !places.at({ kind: 'file', path }).store.traits.remote;
+}
+
 function fileDoubt(error: unknown): Doubt {
   const code = (error as NodeJS.ErrnoException).code;
   if (typeof code !== 'string') throw error;
@@ -74,14 +103,14 @@ function fileDoubt(error: unknown): Doubt {
 }
 
 /** A place by what lies in it: ETags where the store has them, bytes where it has not. */
-export async function fingerprintPlace(places: Places, uri: string, hash: Blake3): Promise<Fingerprint<Digest>> {
+export async function fingerprintPlace(uri: string, { places, hash, known }: Reading): Promise<Fingerprint<Digest>> {
   try {
     const location = parseLocation(uri);
     const place = places.at(location);
     const parts = isTree(location) ? await partsOf(place) : await objectOf(place);
     // A marker alone, or a folder's placeholder, is nothing that could be read.
     if (!parts.some((part) => (isTree(location) ? isData(part) : true))) return { seen: 'missing', what: uri };
-    const tagged = await hashParts(place, parts, hash, ({ etag }) => etag === undefined);
+    const tagged = await hashParts(place, parts, hash, ({ etag }) => etag === undefined, known);
     const value = contentIdentity(tagged, hash);
     if (value !== undefined) return { seen: 'there', value };
     return { seen: 'doubt', doubt: { code: 'input/untagged', message: `${uri}: nothing tells its contents` } };
@@ -115,10 +144,24 @@ export async function hashParts(
   parts: readonly Part[],
   hash: Blake3,
   chosen: (part: Part) => boolean,
+  known?: KnownDigests,
 ): Promise<readonly Part[]> {
   const hashed: Part[] = [];
-  for (const part of parts) hashed.push(chosen(part) ? { ...part, digest: await hashObject(place, part, hash) } : part);
+  for (const part of parts)
+    hashed.push(chosen(part) ? { ...part, digest: await digestOf(place, part, hash, known) } : part);
   return hashed;
+}
+
+async function digestOf(place: Place, part: Part, hash: Blake3, known: KnownDigests | undefined): Promise<Digest> {
+  const { size, file } = part;
+  if (known === undefined || file === undefined || place.store.traits.remote) return hashObject(place, part, hash);
+  const name = place.uri + part.path;
+  const begun = Date.now();
+  const before = known.find(name, { size, file });
+  if (before !== undefined) return before;
+  const digest = await hashObject(place, part, hash);
+  known.keep(name, { size, file }, digest, begun);
+  return digest;
 }
 
 async function hashObject(place: Place, part: Part, hash: Blake3): Promise<Digest> {

@@ -5,10 +5,8 @@ import type { KeyState } from '../core/decide.js';
 import { type Component, workKey } from '../core/key.js';
 import type { StepInstance } from '../core/resolve.js';
 import type { Workflow } from '../core/step.js';
-import type { Blake3 } from '../hash.js';
 import { imageDigest } from './images.js';
-import { fingerprintFiles, fingerprintPlace } from './inputs.js';
-import type { Places } from './places.js';
+import { fingerprintFiles, fingerprintPlace, type Reading } from './inputs.js';
 import { readsFrom } from './reads-from.js';
 
 export interface Keyed {
@@ -24,9 +22,7 @@ export interface Upstream {
   readonly identities: ReadonlyMap<string, Digest>;
 }
 
-export interface Keying {
-  readonly places: Places;
-  readonly hash: Blake3;
+export interface Keying extends Reading {
   readonly upstream?: Upstream | undefined;
   /** STEPASIDE_SECRET. */
   readonly secret?: string | undefined;
@@ -36,8 +32,9 @@ export interface Keying {
 export async function keyOf(
   workflow: Workflow,
   instance: StepInstance,
-  { places, hash, secret, upstream }: Keying,
+  { secret, upstream, ...reading }: Keying,
 ): Promise<Keyed> {
+  const { hash } = reading;
   const hide = (_name: string, value: string) =>
     secret ? `hmac-sha256-${createHmac('sha256', secret).update(value).digest('hex')}` : undefined;
   const compose = (seen: InputsSeen) => composeKey(workflow, instance, seen, hide);
@@ -56,11 +53,11 @@ export async function keyOf(
   const on = readsFrom(workflow, instance).filter((step) => !upstream?.ended.has(step));
   if (on.length > 0) return { key: { state: 'pending', on }, components };
 
-  const files = await fingerprintFiles(instance.resolved.inputs.files, { folder: workflow.folder, hash });
+  const files = await fingerprintFiles(instance.resolved.inputs.files, { folder: workflow.folder, ...reading });
   if (files.seen !== 'there') return { key: trouble(files), components };
   const paths = new Map<string, Awaited<ReturnType<typeof fingerprintPlace>> & { seen: 'there' }>();
   for (const [index, uri] of instance.resolved.inputs.paths.entries()) {
-    const found = await fingerprintPlace(places, uri, hash);
+    const found = await fingerprintPlace(uri, reading);
     if (found.seen !== 'there') return { key: trouble(found), components };
     paths.set(instance.step.inputs.paths[index]!, found);
   }
