@@ -1,7 +1,9 @@
 // The whole build: policies to JSON, the library and the command bundled, types by tsc, the editor's schema.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,6 +20,18 @@ const policies = readdirSync(at('policies'))
   .sort()
   .map((name) => [name.slice(0, -'.yaml'.length), parse(readFileSync(at('policies', name), 'utf8'))]);
 writeFileSync(at('src/core/policies.gen.json'), `${JSON.stringify(Object.fromEntries(policies), null, 2)}\n`);
+
+const xml = (name, text) => `<${name}>${text}</${name}>`;
+const OBJECTS = Array.from({ length: 50 }, (_, i) =>
+  xml(
+    'Contents',
+    `${xml('Key', `a/${i}`)}<LastModified>2024-01-01T00:00:00.000Z</LastModified><ETag>&quot;0&quot;</ETag><Size>0</Size>`,
+  ),
+);
+const LISTING = xml(
+  'ListBucketResult',
+  `<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>${OBJECTS.join('')}`,
+);
 
 rmSync(at('dist'), { recursive: true, force: true });
 const code = createHash('sha256')
@@ -51,17 +65,45 @@ const { workflowJsonSchema } = await import(pathToFileURL(at('dist/json-schema.j
 writeFileSync(at('schema.json'), `${JSON.stringify(workflowJsonSchema(), null, 2)}\n`);
 rmSync(at('dist/json-schema.js'));
 
-// What V8 makes of the programs is kept from their first run: this one, so that nobody waits for it later.
-const trial = mkdtempSync(join(tmpdir(), 'stepaside-build-'));
-const FLOW = 'name: trial\nsteps: [{ name: made, run: echo made > made, outputs: [{ path: made, atomic: true }] }]\n';
-writeFileSync(join(trial, 'stepaside.yaml'), FLOW);
-for (const words of [['run'], ['check', 'made']])
-  execFileSync(process.execPath, [at('dist/stepaside.cjs'), ...words, '--quiet'], {
-    cwd: trial,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-rmSync(trial, { recursive: true });
+await trial();
 
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
 const emit = ['-p', at('tsconfig.build.json')];
 execFileSync(process.execPath, [tsc, ...emit], { stdio: 'inherit' });
+
+/**
+ * What V8 makes of the programs is kept from their first run: these, so that nobody waits for it later. They go the ways
+ * that are gone most: a step that runs, and looks at a server that has nearly nothing.
+ */
+async function trial() {
+  const folder = mkdtempSync(join(tmpdir(), 'stepaside-build-'));
+  const server = createServer((request, response) => {
+    const isList = request.url.includes('list-type');
+    response.writeHead(isList ? 200 : 404, { 'content-type': 'application/xml' });
+    response.end(isList ? LISTING : '');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    AWS_ACCESS_KEY_ID: 'none',
+    AWS_SECRET_ACCESS_KEY: 'none',
+    AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${server.address().port}`,
+  };
+  const flow = 'name: trial\nsteps: [{ name: made, run: echo made > made, outputs: [{ path: made, atomic: true }] }]\n';
+  writeFileSync(join(folder, 'stepaside.yaml'), flow);
+  const keys = Array.from({ length: 60 }, (_, i) => `s3://bucket/a/${i}`);
+  const trials = [
+    [0, 'run', '--quiet'],
+    [10, 'check', ...keys, 's3://bucket/z', 'made', './'],
+  ];
+  for (const [expected, ...words] of trials) {
+    const stdio = ['ignore', 'ignore', 'inherit'];
+    const child = spawn(process.execPath, [at('dist/stepaside.cjs'), ...words], { cwd: folder, env, stdio });
+    const [exit] = await once(child, 'exit');
+    if (exit !== expected) throw new Error(`${words[0]} ended with ${exit} when it was tried`);
+  }
+  server.close();
+  server.closeAllConnections();
+  rmSync(folder, { recursive: true });
+}

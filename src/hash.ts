@@ -24,8 +24,6 @@ export function blake3(): Blake3 {
   return loaded;
 }
 
-const require = createRequire(import.meta.url);
-
 function load(wanted: string | undefined): Blake3 {
   if (wanted === 'portable') return portable();
   try {
@@ -42,7 +40,7 @@ interface Native {
 }
 
 function native(): Blake3 {
-  const library = require('@napi-rs/blake-hash') as Native;
+  const library = createRequire(import.meta.url)('@napi-rs/blake-hash') as Native;
   const hash: Blake3 = {
     implementation: 'native',
     // As text: a native buffer is freed only when the event loop turns, and a million leaves are hashed in one turn.
@@ -62,7 +60,7 @@ interface Portable {
 }
 
 function portable(): Blake3 {
-  const library = require('blake3-wasm') as Portable;
+  const library = createRequire(import.meta.url)('blake3-wasm') as Portable;
   return {
     implementation: 'portable',
     digest: (bytes) => digestOf(library.hash(bytes)),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
 import type { Config, StoreSetting } from './core/config.js';
@@ -129,8 +129,8 @@ export async function openArtifacts(uri: string, surroundings: Surroundings): Pr
  */
 export async function ownIgnore(cacheFolder: string): Promise<void> {
   try {
-    await mkdir(cacheFolder, { recursive: true });
-    await writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' });
+    await promises.mkdir(cacheFolder, { recursive: true });
+    await promises.writeFile(join(cacheFolder, '.gitignore'), '*\n', { flag: 'wx' });
   } catch (error) {
     if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
   }
@@ -141,9 +141,9 @@ const EPOCH_NAME = 'v1/epoch';
 /** No epoch is as good as another one. One that stays what it was would let hints speak that know nothing of the new slot. */
 async function nextEpoch(file: string): Promise<void> {
   try {
-    await writeFile(file, randomBytes(12).toString('hex'));
+    await promises.writeFile(file, randomBytes(12).toString('hex'));
   } catch {
-    await rm(file, { force: true }).catch((error: Error) => {
+    await promises.rm(file, { force: true }).catch((error: Error) => {
       throw new StoreError('store/unavailable', `${file}: ${error.message}`, { store: file, retryable: false });
     });
   }

@@ -6,7 +6,8 @@ import type { Said } from './quick/hint.js';
 
 // Most askers ask what is done already. They are answered from here, where nothing is loaded but the file system.
 const argv = process.argv.slice(2);
-const begun = performance.now();
+// `performance` would load half a dozen modules for its first answer.
+const begun = process.hrtime();
 const said = answer({ argv, cwd: process.cwd(), env: process.env, now: Date.now() });
 if (!said || !tell(said)) {
   // The same program, built twice: see bundles.mjs.
@@ -34,7 +35,8 @@ function tell({ lines, tree, summary }: Said): boolean {
   if (summary) {
     const { steps, savedMs } = summary;
     const saved = savedMs > 0 ? `, ${durationText(savedMs)} saved` : '';
-    const took = durationText(performance.now() - begun);
+    const [seconds, nanoseconds] = process.hrtime(begun);
+    const took = durationText(seconds * 1e3 + nanoseconds / 1e6);
     text += `\u001b[1m${steps} step${steps === 1 ? '' : 's'}, ${steps} avoided, 0 ran, 0 failed${saved}\u001b[0m \u001b[2min ${took}\u001b[0m\n`;
   }
   write(isColoured ? text : text.replace(/\u001b\[[0-9;]*m/g, ''));

@@ -14,14 +14,14 @@ void main(process.argv.slice(2)).then((exit) => {
 });
 
 async function main([name, ...words]: readonly string[]): Promise<Exit> {
-  const plain = openTerminal({ quiet: false, verbose: false });
-  if (name === undefined || name === 'help' || name === '--help' || name === '-h') return showHelp(words[0], plain);
+  const plain = () => openTerminal({ quiet: false, verbose: false });
+  if (name === undefined || name === 'help' || name === '--help' || name === '-h') return showHelp(words[0], plain());
   if (name === '--version' || name === '-V') {
-    plain.data(version());
+    plain().data(version());
     return EXIT.good;
   }
   const command = COMMANDS.find((c) => c.name === name);
-  if (!command) return unknownCommand(name, plain);
+  if (!command) return unknownCommand(name, plain());
   try {
     const args = parseWords(words, [...command.options, ...COMMON]);
     const terminal = openTerminal({ quiet: args.on('quiet'), verbose: args.on('verbose') });
@@ -29,7 +29,7 @@ async function main([name, ...words]: readonly string[]): Promise<Exit> {
     const run = await command.load();
     return await run(args, terminal);
   } catch (error) {
-    return explain(error, command, plain, words.includes('--json'));
+    return explain(error, command, plain(), words.includes('--json'));
   }
 }
 

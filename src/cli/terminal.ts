@@ -64,11 +64,14 @@ function survive(stream: NodeJS.WriteStream): void {
 }
 
 export function openTerminal(options: { readonly quiet: boolean; readonly verbose: boolean }): Terminal {
-  const { env, stdout, stderr } = process;
-  for (const stream of [stdout, stderr]) survive(stream);
-  const say = (line: string) => void stderr.write(`${line}\n`);
+  const { env, stdout } = process;
+  survive(stdout);
   const paint = painter(colours(env, stdout.isTTY === true));
-  const paintErrors = painter(colours(env, stderr.isTTY === true));
+  // Opened where something is to be said: most looks say nothing there.
+  const say = (line: string) => {
+    survive(process.stderr);
+    process.stderr.write(`${line}\n`);
+  };
   return {
     env,
     cwd: process.cwd(),
@@ -102,6 +105,7 @@ export function openTerminal(options: { readonly quiet: boolean; readonly verbos
         : Promise.resolve(),
     note: (line) => (options.quiet ? undefined : say(line)),
     complain(message, hint) {
+      const paintErrors = painter(colours(env, process.stderr.isTTY === true));
       say(`${paintErrors.bad('error:')} ${message.split('\n').map(printable).join('\n')}`);
       if (hint !== undefined) say(`${paintErrors.dim('hint:')}  ${printable(hint)}`);
     },

@@ -1,11 +1,11 @@
 import { constants } from 'node:buffer';
-import { statfsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
+import { promises, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../core/error.js';
 import { sleep } from '../store/backoff.js';
 import { orAborted, within } from '../store/deadline.js';
+import { monotonic } from '../store/monotonic.js';
 import type { CallOptions, Head, ListOptions, Store, StoreTraits } from '../store/store.js';
 import { Turns } from '../store/turns.js';
 import { readFile } from './fs/body.js';
@@ -58,7 +58,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   const { remote, hardLinks } = kind;
   const slow = { ...asyncCalls, ...system.calls, ...system.slowCalls };
   const quick = { ...syncCalls, ...system.calls };
-  const now = system.now ?? (() => performance.now());
+  const now = system.now ?? monotonic;
   const disk = new Disk({ name, root, mount: options.mount ?? false, remote, quick, slow, now });
   const turns = new Turns(WIDTH);
   let traits: StoreTraits = {
@@ -70,12 +70,12 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     remote,
   };
   let closed = false;
-  let breathed = performance.now();
+  let breathed = monotonic();
 
   async function breathe(): Promise<void> {
-    if (disk.isSlow || performance.now() - breathed < BREATH_MS) return;
+    if (disk.isSlow || monotonic() - breathed < BREATH_MS) return;
     await setImmediate();
-    breathed = performance.now();
+    breathed = monotonic();
   }
 
   function check(call: CallOptions | undefined): void {
@@ -206,7 +206,7 @@ async function describe(
   const silent = new Error(`it does not answer within ${DESCRIBE_MS / 1000} s`);
   try {
     const limit = { ms: DESCRIBE_MS, sleep, signal: call.signal, late: () => silent };
-    const { bavail, bsize } = await within(() => statfs(root), limit);
+    const { bavail, bsize } = await within(() => promises.statfs(root), limit);
     facts.push(['free', `${((bavail * bsize) / 2 ** 30).toFixed(1)} GiB`]);
   } catch (error) {
     if (error === silent) facts.push(['free', silent.message]);

@@ -1,4 +1,5 @@
 import { compareUtf8 } from '../core/utf8.js';
+import { monotonic } from '../store/monotonic.js';
 import type { Store } from '../store/store.js';
 import { Turns } from '../store/turns.js';
 import { commonPrefix, PAGE, scan, weightOf } from './scan.js';
@@ -99,11 +100,11 @@ export class Planner {
 
   async #oneByOne(wants: readonly Want[], why: string): Promise<void> {
     this.#told(wants, { how: 'HEAD', pages: 0, below: commonPrefix(wants), why });
-    const begun = performance.now();
+    const begun = monotonic();
     const names = wants.filter(({ kind }) => kind === 'name').length;
     await Promise.all(wants.map((want) => this.#turns.hold(() => want.alone())));
     if (names === wants.length && names >= WIDTH)
-      this.#headsPerMs = average(this.#headsPerMs, names / Math.max(0.1, performance.now() - begun));
+      this.#headsPerMs = average(this.#headsPerMs, names / Math.max(0.1, monotonic() - begun));
   }
 
   #told(wants: readonly Want[], about: Pick<Decided, 'how' | 'pages' | 'below' | 'why'>): void {

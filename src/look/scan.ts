@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { compareUtf8 } from '../core/utf8.js';
+import { monotonic } from '../store/monotonic.js';
 import type { Head, Page, Store } from '../store/store.js';
 import type { NameWant, RangeWant, Want } from './wants.js';
 
@@ -50,13 +51,13 @@ export async function scan(
       const heads = pagesOf(store, prefix, { size, after })[Symbol.asyncIterator]();
       try {
         for (;;) {
-          const begun = performance.now();
+          const begun = monotonic();
           const first = left[0]!.at;
           const weight = weigh(left);
           dealer.turnPage();
           const page = await takePage(heads, dealer);
           pages += 1;
-          onPage?.(performance.now() - begun);
+          onPage?.(monotonic() - begun);
           // Readers look at what they got; who does not ask for more by now is done, or goes on alone.
           if (dealer.ranges) await setImmediate();
           const open = left.filter((want) => !want.settled);

@@ -1,5 +1,6 @@
 import { StepasideError } from '../core/error.js';
 import { forward } from './forward.js';
+import { monotonic } from './monotonic.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
 
@@ -68,7 +69,7 @@ interface ObserveOptions {
 }
 
 export function observed(store: Store, options: ObserveOptions): Store {
-  const now = options.now ?? (() => performance.now());
+  const now = options.now ?? monotonic;
 
   class Watch {
     readonly verb: Verb;

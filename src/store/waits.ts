@@ -1,4 +1,5 @@
 import { type Sleep, sleep } from './backoff.js';
+import { monotonic } from './monotonic.js';
 
 /** How long a wrapper waits, for everything that waits: the same words mean the same in each. */
 export interface Waits {
@@ -33,6 +34,6 @@ export function withDefaults(waits: Waits, defaults: WaitDefaults): Required<Wai
     capMs: waits.capMs ?? defaults.capMs,
     sleep: waits.sleep ?? sleep,
     random: waits.random ?? Math.random,
-    now: waits.now ?? (() => performance.now()),
+    now: waits.now ?? monotonic,
   };
 }

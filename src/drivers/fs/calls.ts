@@ -62,9 +62,9 @@ export const asyncCalls: FileCalls = {
   mkdir: async (path) => {
     await fs.promises.mkdir(path);
   },
-  link: fs.promises.link,
-  rename: fs.promises.rename,
-  unlink: fs.promises.unlink,
+  link: (from, to) => fs.promises.link(from, to),
+  rename: (from, to) => fs.promises.rename(from, to),
+  unlink: (path) => fs.promises.unlink(path),
 };
 
 function orAbsent<T>(call: () => T): T | undefined {

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { realpath } from 'node:fs/promises';
+import { promises } from 'node:fs';
 import { StoreError } from '../../core/error.js';
 import { freshMountTable } from './mount-table.js';
 import type { Pace } from './pace.js';
@@ -64,7 +64,7 @@ export class MountGuard {
     const above = await this.#pace.calls.stat(`${this.#root}/..`);
     if (above !== undefined && above.dev !== device) return true;
     // A bind mount can lie on the file system of its own contents: only the kernel's table tells.
-    const path = await realpath(this.#root).catch(() => this.#root);
+    const path = await promises.realpath(this.#root).catch(() => this.#root);
     return freshMountTable()?.at(path)?.point === path;
   }
 

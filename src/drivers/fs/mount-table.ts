@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { monotonic } from '../../store/monotonic.js';
 
 export interface Mount {
   readonly id: string;
@@ -56,7 +57,7 @@ let known: { readonly at: number; readonly table: MountTable | undefined } | und
 
 /** Of now or of a moment ago: ten thousand paths are not worth ten thousand readings. */
 export function mountTable(): MountTable | undefined {
-  const at = performance.now();
+  const at = monotonic();
   if (known === undefined || at - known.at > FRESH_MS) known = { at, table: freshMountTable() };
   return known.table;
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { monotonic } from '../../store/monotonic.js';
 import { WireFault } from './wire.js';
 
 /** The pieces of an answer as they come. Breaking off destroys the connection; the reader's own time is not counted. */
@@ -7,7 +8,7 @@ export async function* readPieces(stream: Readable, idleMs: number, totalMs: num
   let waited = 0;
   try {
     for (;;) {
-      const began = performance.now();
+      const began = monotonic();
       const patience = Math.max(1, Math.min(idleMs, totalMs - waited));
       const timer = setTimeout(() => {
         const what = patience < idleMs ? `the body took longer than ${totalMs} ms` : `no byte within ${idleMs} ms`;
@@ -19,7 +20,7 @@ export async function* readPieces(stream: Readable, idleMs: number, totalMs: num
       } finally {
         clearTimeout(timer);
       }
-      waited += performance.now() - began;
+      waited += monotonic() - began;
       if (next.done) return;
       yield next.value;
     }
