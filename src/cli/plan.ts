@@ -7,6 +7,7 @@ import { planWorkflow } from '../engine/plan.js';
 import type { Command } from './command.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
+import { beFrugal } from './frugal.js';
 import { loadWork } from './load.js';
 import { printable, type Terminal } from './terminal.js';
 import { type Told, told, toldLine } from './verdict-line.js';
@@ -17,9 +18,11 @@ export const plan: Command = async (args, terminal) => {
   const { workflow, surroundings } = loaded;
   const engine = await engineFor({ args, terminal, surroundings, cache: workflow.cache });
   try {
+    const selection = selectionOf(workflow, args);
+    beFrugal(selection.chosen.length);
     const asked = {
       ...askedOf(args, newRun()),
-      selection: selectionOf(workflow, args),
+      selection,
       materialize: args.on('materialize'),
     };
     if (args.on('json')) {

@@ -1,4 +1,5 @@
 import type { Digest } from '../core/brand.js';
+import { parseLocation } from '../core/location.js';
 import type { Verdict } from '../core/reason.js';
 import type { Workflow } from '../core/step.js';
 import type { Asked, Engine } from './engine.js';
@@ -28,6 +29,8 @@ interface Judged extends Pick<Verdict, 'action' | 'reason'> {
 
 /** Looked at together: enough to share listings and to hide the network's delay, few enough to bound memory. */
 const TOGETHER = 1000;
+/** Of those all of whose places are on disks: a disk's delay is hidden by few. */
+const TOGETHER_ON_DISK = 32;
 
 /**
  * What would happen now: reads only. A step that reads what is still to be made is pending. `tell` is called for each
@@ -89,7 +92,8 @@ class Planning<T> {
     const told: T[] = [];
     for (let at = 0; at < nodes.length; ) {
       const group: Node[] = [];
-      for (const node of nodes.slice(at, at + TOGETHER)) {
+      const together = isOnDisk(this.#engine, nodes[at]!) ? TOGETHER_ON_DISK : TOGETHER;
+      for (const node of nodes.slice(at, at + together)) {
         if (node.after.some((before) => !this.#judged.has(before))) break;
         group.push(node);
       }
@@ -130,6 +134,12 @@ class Planning<T> {
       verdict.action === 'skip' ? undefined : await nearestRecord(this.#engine, subject, seen, this.#past);
     return this.#tell({ node, subject, seen, verdict, nearest });
   }
+}
+
+function isOnDisk(engine: Engine, { instance }: Node): boolean {
+  const { inputs, outputs } = instance.resolved;
+  const paths = [...inputs.paths, ...outputs.flatMap(({ path }) => path ?? [])];
+  return engine.cache.store.traits.kind === 'file' && paths.every((path) => parseLocation(path).kind === 'file');
 }
 
 const NOTHING = {};
