@@ -1,5 +1,6 @@
 import { dirname, join, relative } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
+import type { Digest } from './core/brand.js';
 import { IntegrityError, StoreError } from './core/error.js';
 import { formatLocation, isTree, type Location } from './core/location.js';
 import { TEMPORARY } from './core/parts.js';
@@ -19,35 +20,44 @@ export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
     opened ??= open();
     return opened;
   };
-  return {
-    async keep(location, marker) {
-      try {
-        const path = pathOf(location);
-        const own = marker && markerBelow(location, marker, pathOf);
-        if (path === undefined) {
-          const { putObject, putObjects } = await import('./artifacts/put-objects.js');
-          const { store, key } = places.at(location);
-          const put = isTree(location)
-            ? putObjects(await blobs(), store, key, { marker: own })
-            : putObject(await blobs(), store, key);
-          return (await put).digest;
-        }
-        const { putFileArtifact, putTree } = await import('./artifacts/put.js');
+  async function keep(location: Location, marker?: Location): Promise<Digest> {
+    try {
+      const path = pathOf(location);
+      const own = marker && markerBelow(location, marker, pathOf);
+      if (path === undefined) {
+        const { putObject, putObjects } = await import('./artifacts/put-objects.js');
+        const { store, key } = places.at(location);
         const put = isTree(location)
-          ? putTree(await blobs(), path, { marker: own })
-          : putFileArtifact(await blobs(), path);
+          ? putObjects(await blobs(), store, key, { marker: own })
+          : putObject(await blobs(), store, key);
         return (await put).digest;
-      } catch (error) {
-        // What cannot be kept costs the record, never the step.
-        if (!(error instanceof IntegrityError)) throw error;
-        const uri = formatLocation(location);
-        throw new StoreError(
-          'store/conflict',
-          `${uri} cannot be kept: ${error.message}`,
-          { store: uri },
-          { cause: error },
-        );
       }
+      const { putFileArtifact, putTree } = await import('./artifacts/put.js');
+      const put = isTree(location)
+        ? putTree(await blobs(), path, { marker: own })
+        : putFileArtifact(await blobs(), path);
+      return (await put).digest;
+    } catch (error) {
+      // What cannot be kept costs the record, never the step.
+      if (!(error instanceof IntegrityError)) throw error;
+      const uri = formatLocation(location);
+      throw new StoreError(
+        'store/conflict',
+        `${uri} cannot be kept: ${error.message}`,
+        { store: uri },
+        { cause: error },
+      );
+    }
+  }
+  return {
+    keep,
+    async mend(digest, location, marker) {
+      const store = await blobs();
+      // What was lost since the index was read would be taken for stored.
+      await store.reload();
+      if ((await keep(location, marker)) === digest) return true;
+      const { isWhole } = await import('./artifacts/is-whole.js');
+      return isWhole(store, digest);
     },
     async restore(digest, location, how) {
       const path = pathOf(location);

@@ -28,6 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'core',
     'hash',
     'holder',
+    'keeper',
     'spec',
     'store',
     'artifacts',

@@ -62,6 +62,7 @@ export class BlobWriter {
     await this.#writes.add(async () => {
       try {
         await this.#blobs.store.write(packKey(digest), bytes);
+        await this.#blobs.acquit(digest);
         this.#written.push({ pack: digest, blobs: rows });
       } finally {
         pack.clear();

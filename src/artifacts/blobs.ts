@@ -5,7 +5,7 @@ import type { Store } from '../store/store.js';
 import type { BlobIndex, IndexedPack, Spot } from './blob-index.js';
 import { readBytes } from './bytes.js';
 import { Flight } from './flight.js';
-import { CHUNK, chunkKey, PACKED, packKey, quarantineKey } from './layout.js';
+import { CHUNK, chunkKey, digestIn, PACKED, packKey, quarantineKey } from './layout.js';
 import { missing, wrongBytes } from './refuse.js';
 import { EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-index.js';
 
@@ -25,6 +25,7 @@ export class Blobs {
   /** How many calls pay at once. */
   readonly width: number;
   #stored: StoredIndex = EMPTY;
+  #outdated = false;
 
   private constructor(store: Store, hash: Blake3) {
     this.store = store;
@@ -47,6 +48,11 @@ export class Blobs {
     return this.#stored.epoch;
   }
 
+  /** Something that it names was found to be lost or wrong: whoever writes reads it anew, or would take that for stored. */
+  get isOutdated(): boolean {
+    return this.#outdated;
+  }
+
   /** By name, the size of every pack there is. */
   get packs(): ReadonlyMap<string, number> {
     return this.#stored.packs;
@@ -54,6 +60,7 @@ export class Blobs {
 
   /** Of two copies of a blob the one in a pack that is not `shunned` is taken. */
   async reload(shunned?: ReadonlySet<Digest>): Promise<void> {
+    this.#outdated = false;
     this.#stored = await readStoredIndex(this, shunned);
   }
 
@@ -106,7 +113,10 @@ export class Blobs {
           const { pack, from, to } = range;
           const bytes = await readBytes(this.store, packKey(pack), to - from, { offset: from, length: to - from });
           if (bytes === undefined && !isAgain) return void moved.push(...range.blobs);
-          if (bytes === undefined || bytes.byteLength !== to - from) throw missing(range.blobs[0]!.digest);
+          if (bytes === undefined || bytes.byteLength !== to - from) {
+            this.#outdated = true;
+            throw missing(range.blobs[0]!.digest);
+          }
           for (const { digest, size, spot } of range.blobs) {
             const blob = bytes.subarray(spot.at - from, spot.at - from + spot.size);
             await this.#check(digest, size, blob, pack);
@@ -184,8 +194,17 @@ export class Blobs {
 
   /** Bad bytes are put aside, so that the next put stores the blob anew. Nothing else is lost: the bytes are kept. */
   async quarantine(digest: Digest, bytes: Buffer, pack?: Digest): Promise<void> {
+    this.#outdated = true;
     await this.store.write(quarantineKey(digest, pack), bytes);
     if (pack === undefined) await this.store.remove(chunkKey(digest));
+  }
+
+  /** A pack that was written anew under its old name: what was put aside of it before says nothing of it any more. */
+  async acquit(pack: Digest): Promise<void> {
+    for (const name of this.#stored.bad.keys()) {
+      const digest = digestIn(name.slice(0, -pack.length - 1));
+      if (digest !== undefined && name.endsWith(`.${pack}`)) await this.store.remove(quarantineKey(digest, pack));
+    }
   }
 }
 

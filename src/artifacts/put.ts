@@ -160,7 +160,7 @@ export async function put(
   // Whoever cleans up sees that somebody may count on what no root names yet.
   const upload = await beginUpload(store, signal);
   try {
-    if (upload.epoch !== blobs.epoch) await blobs.reload();
+    if (upload.epoch !== blobs.epoch || blobs.isOutdated) await blobs.reload();
     const root = await act({ blobs: writer, hash, tally }).catch(fileTrouble);
     await writer.finish();
     signal?.throwIfAborted();

@@ -301,7 +301,7 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
   {
     name: 'verify',
     summary: 'Check that artifacts can be restored: their lists, some of their bytes, or all of them.',
-    usage: 'verify [--sample SHARE | --full] [--budget SIZE]',
+    usage: 'verify [--sample SHARE | --full] [--budget SIZE] [--mend]',
     examples: [
       ['stepaside verify', 'everything that lists name is there'],
       ['stepaside verify --sample 0.01', 'and one object in a hundred has the right bytes'],
@@ -315,6 +315,7 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'sample', value: 'SHARE', what: 'read this share of the objects, from 0 to 1' },
       { name: 'full', what: 'read all' },
       { name: 'budget', value: 'SIZE', what: 'end after about so much: 500MiB, 100GiB' },
+      { name: 'mend', what: 'store anew what is broken, from where a record says that it still lies' },
       { name: 'after', value: 'KEY', what: 'go on after this object (what an earlier call said)' },
     ],
     notes:

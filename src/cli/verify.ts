@@ -1,12 +1,16 @@
 import { newTally } from '../artifacts/tally.js';
 import { verify as verifyArtifacts } from '../artifacts/verify.js';
+import type { Digest } from '../core/brand.js';
 import { onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { type Args, UsageError } from './command.js';
 import { EXIT } from './exit.js';
+import { mendAll } from './mend-all.js';
 import { progress } from './progress.js';
+import { printable } from './terminal.js';
 
-export const verify = onArtifacts(async ({ args, terminal, blobs, signal }) => {
+export const verify = onArtifacts(async (at) => {
+  const { args, terminal, blobs, signal } = at;
   const share = shareOf(args);
   const tally = newTally();
   const stop = progress({ terminal, tally, verb: 'verify', quiet: args.on('json') || args.on('quiet') });
@@ -18,17 +22,23 @@ export const verify = onArtifacts(async ({ args, terminal, blobs, signal }) => {
     signal,
     tally,
   }).finally(stop);
-  const exit = found.broken.length > 0 || found.bad.length > 0 ? EXIT.failed : EXIT.good;
+  const mended = args.on('mend') ? await mendAll(at, found.broken) : new Map<Digest, string>();
+  const broken = found.broken.filter(({ digest }) => !mended.has(digest));
+  const wrong = broken.length > 0 || (found.bad.length > 0 && !args.on('mend'));
+  const exit = wrong ? EXIT.failed : EXIT.good;
   if (args.on('json')) {
-    terminal.json('verify', { exitCode: exit, ...found });
+    const list = [...mended].map(([digest, step]) => ({ digest, step }));
+    terminal.json('verify', { exitCode: exit, ...found, broken, ...(args.on('mend') && { mended: list }) });
     return exit;
   }
   const { paint } = terminal;
   for (const { digest, key } of found.bad) terminal.data(`${paint.bad('bad   ')}  ${digest}  in ${key}: put aside`);
-  for (const { digest, why } of found.broken) terminal.data(`${paint.bad('broken')}  ${digest}  ${why}`);
+  for (const [digest, step] of mended)
+    terminal.data(`${paint.good('mended')}  ${digest}  from where ${printable(step)} left it`);
+  for (const { digest, why } of broken) terminal.data(`${paint.bad('broken')}  ${digest}  ${why}`);
   const read =
     found.checkedObjects > 0 ? `, ${found.checkedObjects} objects read (${bytesText(found.checkedBytes)})` : '';
-  terminal.data(`${found.artifacts} artifacts, ${found.broken.length} broken${read}`);
+  terminal.data(`${found.artifacts} artifacts, ${broken.length} broken${read}`);
   if (found.next !== undefined) terminal.note(`the budget is used up; go on with --after ${found.next}`);
   return exit;
 });

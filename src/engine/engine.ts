@@ -46,6 +46,8 @@ export interface Keeper {
   keep(location: Location, marker?: Location): Promise<Digest>;
   /** What lies there then, where a store's tags tell; undefined: only its bytes tell. */
   restore(digest: Digest, location: Location, how?: RestoreHow): Promise<readonly PutBack[] | undefined>;
+  /** Stores anew what lies there, if it is what the artifact was made of. True: the artifact is whole again. */
+  mend(digest: Digest, location: Location, marker?: Location): Promise<boolean>;
   /** Can what was kept be put back there? */
   canRestore(location: Location): boolean;
 }

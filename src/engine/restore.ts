@@ -1,13 +1,15 @@
+import type { Digest } from '../core/brand.js';
 import { IntegrityError, StoreError } from '../core/error.js';
-import { formatLocation } from '../core/location.js';
+import { formatLocation, type Location } from '../core/location.js';
 import { compareParts, isPlaceholder, type Part } from '../core/parts.js';
 import type { Verdict } from '../core/reason.js';
 import type { StoredOutput, StoredRecord } from '../core/slot.js';
 import { hashParts } from '../look/inputs.js';
-import type { Engine, PutBack } from './engine.js';
+import type { Engine, PutBack, RestoreHow } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Lease } from './lease.js';
 import type { SlotLog } from './log.js';
+import { mend } from './mend.js';
 import { type Claim, mark, type OwnOutput, ownOutputs, partsAt, removeOld, unmark } from './places.js';
 import { identitiesOf, recordPutBack } from './record.js';
 import { partsIn, type Seen, type Subject } from './situation.js';
@@ -37,7 +39,7 @@ export async function restoreOutputs(
   try {
     const retagged = new Map<string, readonly Part[]>();
     for (const one of wanted) {
-      const parts = await putBack(engine, subject, one, record.key);
+      const parts = await putBack(engine, subject, one, record);
       if (parts) retagged.set(one.stored.name, parts);
     }
     // Equal bytes under other tags: a record of what lies there now speaks for them, as old as the first one.
@@ -54,7 +56,7 @@ export async function restoreOutputs(
       if (!(await lease.append(keyLog, entry))) return undefined;
     }
     for (const { own, stored } of wanted) {
-      if (stored.marker !== undefined) await engine.artifacts!.restore(stored.marker, own.marker!.location);
+      if (stored.marker !== undefined) await restoreOrMend(engine, record, stored.marker, own.marker!.location);
       else await mark(engine, own, mine, { count: stored.count, bytes: stored.bytes });
     }
     const doubt = await lastLook(keyLog, { lease, attempt });
@@ -79,20 +81,37 @@ export async function restoreOutputs(
   }
 }
 
+/** What the store has lost may still lie where it was made: a record that is right elsewhere is not given up for it. */
+async function restoreOrMend(
+  engine: Engine,
+  record: StoredRecord,
+  digest: Digest,
+  location: Location,
+  how?: RestoreHow,
+): Promise<readonly PutBack[] | undefined> {
+  try {
+    return await engine.artifacts!.restore(digest, location, how);
+  } catch (error) {
+    const isLost = error instanceof IntegrityError && error.code !== 'integrity/changed';
+    if (!isLost || !(await mend(engine, record, digest))) throw error;
+    return engine.artifacts!.restore(digest, location, how);
+  }
+}
+
 /** One output, and what it consists of now if that is not, tag for tag, what the record says. */
 async function putBack(
   engine: Engine,
   subject: Subject,
   { own, stored }: Restoring,
-  key: string,
+  record: StoredRecord,
 ): Promise<readonly Part[] | undefined> {
   const recorded = await partsIn(engine, stored);
   if (!recorded) throw cannotTell(own, 'its recorded parts cannot be read');
   if (own.marker) await removeOld(engine, own.marker.location, false);
   const how = { recorded, replace: own.output.mode === 'replace' };
-  const restored = await engine.artifacts!.restore(stored.artifact!, own.location, how);
+  const restored = await restoreOrMend(engine, record, stored.artifact!, own.location, how);
   if (__SABOTAGE__ === 'restore-unchecked') return undefined;
-  const parts = await partsAt(engine, subject, own.output, key);
+  const parts = await partsAt(engine, subject, own.output, record.key);
   if (!parts) throw cannotTell(own, 'its parts cannot be listed');
   if (!restored) {
     await checkBytes(engine, own, recorded, parts);

@@ -207,7 +207,10 @@ function canRestore(engine: Engine, output: Output): boolean {
   return output.keep === 'artifact' && engine.artifacts?.canRestore(parseLocation(output.path ?? '')) === true;
 }
 
-export async function partsIn(engine: Engine, { parts }: StoredOutput): Promise<readonly Part[] | undefined> {
+export async function partsIn(
+  engine: Pick<Engine, 'cache'>,
+  { parts }: StoredOutput,
+): Promise<readonly Part[] | undefined> {
   if ('here' in parts) return parts.here;
   const bytes = await getObject(engine.cache, parts.digest);
   return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as readonly Part[]);

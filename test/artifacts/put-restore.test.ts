@@ -256,4 +256,27 @@ describe('bad bytes', () => {
     expect((await allKeys(blobs.store, 'v1/quarantine/')).length).toBe(2);
     expect(fs.readdirSync(folder)).toEqual(['tree']);
   });
+
+  it('who met the damage mends it, also where the new pack has the name of the damaged one', async () => {
+    const folder = folderWith({ one: 'alone in its pack' });
+    const store = memoryStore();
+    const { digest } = await putFileArtifact(await openBlobs(store), join(folder, 'one'));
+    const [key] = await allKeys(store, 'v1/packs/');
+    for (const damage of ['turned', 'short', 'gone']) {
+      const blobs = await openBlobs(store);
+      const bytes = await readAll(store, key!);
+      bytes[0]! ^= 1;
+      if (damage === 'gone') await store.remove(key!);
+      else await store.write(key!, damage === 'turned' ? bytes : bytes.subarray(0, 5));
+      await expect(restore(blobs, digest, join(folder, 'out'))).rejects.toMatchObject({
+        code: damage === 'turned' ? 'integrity/digest' : 'integrity/missing',
+      });
+      expect((await putFileArtifact(blobs, join(folder, 'one'))).digest).toBe(digest);
+      expect(await allKeys(store, 'v1/packs/')).toEqual([key]);
+      for (const reader of [blobs, await openBlobs(store)]) {
+        await restore(reader, digest, join(folder, 'out'));
+        fs.rmSync(join(folder, 'out'));
+      }
+    }
+  });
 });

@@ -30,8 +30,8 @@ describe('observed', () => {
     await collect(found!.body);
     await store.read('none');
     expect(counts.snapshot()).toEqual({
-      calls: { head: 3, read: 2, list: 1, write: 2, remove: 1, uploads: 0, folders: 0, clock: 0 },
-      ms: { head: 21, read: 0, list: 0, write: 0, remove: 0, uploads: 0, folders: 0, clock: 0 },
+      calls: { head: 3, read: 2, list: 1, write: 2, remove: 1, uploads: 0, multipart: 0, folders: 0, clock: 0 },
+      ms: { head: 21, read: 0, list: 0, write: 0, remove: 0, uploads: 0, multipart: 0, folders: 0, clock: 0 },
       bytesIn: 5,
       bytesOut: 7,
       listed: 2,

@@ -202,6 +202,8 @@ export async function simulate(seed: number): Promise<Simulated> {
         for (const [name, words] of contents) disk.put(at + name, text(words), by);
         await moment();
       },
+      // Records are of the places that their steps have: what is lost there is lost.
+      mend: async () => false,
       canRestore: () => true,
     };
   }
