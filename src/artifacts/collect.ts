@@ -6,7 +6,7 @@ import { type Keeping, Marks } from './marks.js';
 import { repack } from './repack.js';
 import { type Doomed, type Survey, survey } from './survey.js';
 import { renewIndexes, staleIndexes } from './tidy-indexes.js';
-import { beginSweep } from './truce.js';
+import { beginSweep, clearSigns } from './truce.js';
 
 export interface CollectOptions {
   /** What stays, and why. Asked when the marking begins, and once more when nobody writes: a record may have come since. */
@@ -54,8 +54,11 @@ export async function collect(blobs: Blobs, options: CollectOptions): Promise<Co
   const stale = await staleIndexes(blobs, packs);
   const doomed = [...found.doomed, ...found.sparse, ...stale];
   if (dryRun) return { kept: marks.kept, doomed, removedBytes: 0, ended: 'dry-run' };
-  if (doomed.length === 0 && !adopted.some(({ blobs: rows }) => rows.some(({ digest }) => marks.isLive(digest))))
+  // An index was lost: what those packs hold is to be named again.
+  if (doomed.length === 0 && !adopted.some(({ pack }) => found.needed.has(pack))) {
+    await clearSigns(blobs.store, now);
     return { kept: marks.kept, doomed, removedBytes: 0, ended: 'done' };
+  }
 
   const copied =
     found.sparse.length === 0 ? new Set<Digest>() : await repack(blobs, marks, packsOf(found.sparse), signal);
@@ -94,7 +97,8 @@ interface Sweep {
 async function removeStill(blobs: Blobs, { first, copied, adopted, now, check }: Sweep): Promise<readonly Doomed[]> {
   const known = new Map([...first.doomed, ...first.sparse].map((one) => [one.key, one]));
   const gone: Doomed[] = [];
-  for (const one of now.doomed) {
+  // biome-ignore format: blobs before what names them is what kills must show
+  for (const one of __SABOTAGE__ === 'roots-last' ? [...now.doomed].reverse() : now.doomed) {
     const before = known.get(one.key);
     if (before === undefined || (first.sparse.some(({ key }) => key === one.key) && !copied.has(digestIn(one.key)!)))
       continue;

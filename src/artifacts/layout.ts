@@ -18,6 +18,8 @@ export const ARTIFACTS = `${VERSION}/artifacts/`;
 export const QUARANTINE = `${VERSION}/quarantine/`;
 /** Says whether somebody deletes, and when somebody last did. */
 export const SWEEP = `${VERSION}/sweep`;
+/** Up to where all bytes have been verified, while that goes on. */
+export const VERIFIED = `${VERSION}/verified`;
 export const UPLOADS = `${VERSION}/uploads/`;
 
 export const chunkKey = (digest: Digest): StoreKey => sharded('chunks', digest);

@@ -14,7 +14,9 @@ export interface Doomed {
 export interface Survey {
   readonly doomed: readonly Doomed[];
   /** Packs of which less lives than is worth their room: what lives is to be written to others. */
-  readonly sparse: readonly (Doomed & { readonly pack: Digest })[];
+  readonly sparse: readonly Doomed[];
+  /** Packs older than `before` that something needs. */
+  readonly needed: ReadonlySet<Digest>;
 }
 
 /** Packs this small are written together, once there are so many of them: each costs requests of its own. */
@@ -36,27 +38,27 @@ export async function survey(blobs: Blobs, marks: Marks, before: number): Promis
     doomed.push({ key, kind: 'chunk', size, why: 'no kept artifact holds it' });
   }
   const live = liveBytes(blobs, marks);
-  const sparse: (Doomed & { pack: Digest })[] = [];
-  const small: (Doomed & { pack: Digest })[] = [];
+  const sparse: Doomed[] = [];
+  const small: Doomed[] = [];
+  const needed = new Set<Digest>();
   for await (const { key, size, modifiedAt } of store.list(PACKS)) {
     const pack = digestIn(key);
     if (pack === undefined || modifiedAt >= before) continue;
     const bytes = live.get(pack) ?? 0;
+    if (bytes > 0) needed.add(pack);
     const share = `${Math.floor(((size - bytes) / size) * 100)}% of it is dead`;
     if (bytes === 0) doomed.push({ key, kind: 'pack', size, why: 'no kept artifact holds any of its blobs' });
-    else if (bytes * 2 < size)
-      sparse.push({ key, pack, kind: 'pack', size, why: `${share}: what lives moves to another` });
+    else if (bytes * 2 < size) sparse.push({ key, kind: 'pack', size, why: `${share}: what lives moves to another` });
     else if (size < SMALL)
       small.push({
         key,
-        pack,
         kind: 'pack',
         size,
         why: 'small packs are written together: what lives moves to another',
       });
   }
   if (small.length >= MANY) sparse.push(...small);
-  return { doomed, sparse };
+  return { doomed, sparse, needed };
 }
 
 /** By pack, the room of the blobs that are taken from it. */

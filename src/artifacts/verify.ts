@@ -1,12 +1,13 @@
 import type { Digest } from '../core/brand.js';
 import { IntegrityError } from '../core/error.js';
 import { compareUtf8 } from '../core/utf8.js';
+import type { Store } from '../store/store.js';
 import { chunksOf, entriesOf, listArtifacts, readArtifact } from './artifact.js';
 import type { Spot } from './blob-index.js';
 import type { Blobs } from './blobs.js';
 import { readBytes } from './bytes.js';
 import { type Content, isStored, readChunkList } from './content.js';
-import { CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey } from './layout.js';
+import { CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey, VERIFIED } from './layout.js';
 import { newTally, type Tally } from './tally.js';
 
 export interface VerifyOptions {
@@ -16,7 +17,7 @@ export interface VerifyOptions {
   readonly share?: number | undefined;
   /** Ends after about so many bytes; `next` says where to go on. */
   readonly budgetBytes?: number | undefined;
-  /** Go on after this key. */
+  /** Go on after this key; where nothing is said, where the last one with a budget ended. */
   readonly after?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly tally?: Tally | undefined;
@@ -39,9 +40,31 @@ export interface Verified {
 /** Looks, and puts bad bytes aside. Deletes nothing. */
 export async function verify(blobs: Blobs, options: VerifyOptions): Promise<Verified> {
   const bytes =
-    options.level === 'index' ? { checkedObjects: 0, checkedBytes: 0, bad: [] } : await checkBytes(blobs, options);
+    options.level === 'index' ? { checkedObjects: 0, checkedBytes: 0, bad: [] } : await checkFrom(blobs, options);
   if (bytes.bad.length > 0) await blobs.reload();
+  await blobs.adopt();
   return { ...(await checkLists(blobs, options)), ...bytes };
+}
+
+/** With a budget: from where the last one ended, and where this one ends is written down. */
+async function checkFrom(blobs: Blobs, options: VerifyOptions) {
+  const { store } = blobs;
+  if (options.level !== 'full' || options.budgetBytes === undefined) return checkBytes(blobs, options);
+  const found = await checkBytes(blobs, { ...options, after: options.after ?? (await verifiedUpTo(store)) });
+  if (found.next === undefined) await store.remove(VERIFIED);
+  else await store.write(VERIFIED, Buffer.from(`${JSON.stringify({ v: 1, after: found.next })}\n`));
+  return found;
+}
+
+/** What cannot be read is none: then all is checked from the beginning. */
+async function verifiedUpTo(store: Store): Promise<string | undefined> {
+  const bytes = await readBytes(store, VERIFIED, 4096);
+  try {
+    const { v, after } = JSON.parse(bytes?.toString() ?? '{}') as { readonly v?: unknown; readonly after?: unknown };
+    return v === 1 && typeof after === 'string' ? after : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function checkLists(blobs: Blobs, { signal }: VerifyOptions): Promise<Pick<Verified, 'artifacts' | 'broken'>> {
@@ -117,8 +140,9 @@ async function checkBytes(blobs: Blobs, options: VerifyOptions) {
 async function checkChunk(blobs: Blobs, digest: Digest): Promise<readonly Digest[]> {
   const bytes = await readBytes(blobs.store, chunkKey(digest), CHUNK);
   if (bytes !== undefined && blobs.hash.digest(bytes) === digest) return [];
-  // What is larger than any chunk is no chunk, and too large to be carried elsewhere.
   if (bytes !== undefined) await blobs.quarantine(digest, bytes);
+  // What is larger than any chunk is no chunk, and too large to be carried elsewhere; what a sweeper took is not bad.
+  else if ((await blobs.store.head(chunkKey(digest))) === undefined) return [];
   return [digest];
 }
 
@@ -128,6 +152,7 @@ async function checkPack(
   spots: readonly (readonly [Digest, Spot])[],
 ): Promise<readonly Digest[]> {
   const bytes = await readBytes(blobs.store, packKey(pack), PACK + PACKED);
+  if (bytes === undefined && (await blobs.store.head(packKey(pack))) === undefined) return [];
   const bad: Digest[] = [];
   for (const [digest, { at, size }] of spots) {
     const blob = bytes?.subarray(at, at + size) ?? Buffer.alloc(0);

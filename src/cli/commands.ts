@@ -305,7 +305,7 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
     examples: [
       ['stepaside verify', 'everything that lists name is there'],
       ['stepaside verify --sample 0.01', 'and one object in a hundred has the right bytes'],
-      ['stepaside verify --full --budget 100GiB', 'all bytes, so many at a time; --after goes on'],
+      ['stepaside verify --full --budget 100GiB', 'all bytes, so many a call: the next one goes on'],
     ],
     options: [
       OPTIONS.file,
@@ -316,7 +316,7 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'full', what: 'read all' },
       { name: 'budget', value: 'SIZE', what: 'end after about so much: 500MiB, 100GiB' },
       { name: 'mend', what: 'store anew what is broken, from where a record says that it still lies' },
-      { name: 'after', value: 'KEY', what: 'go on after this object (what an earlier call said)' },
+      { name: 'after', value: 'KEY', what: 'go on after this object, wherever the last call ended' },
     ],
     notes:
       'Wrong bytes are put aside, never deleted: the next put stores them anew. Ends with 1 if something is wrong.',

@@ -11,6 +11,9 @@ import { allKeys, allRecords, type Found, recordsIn } from './records.js';
 /** No run is taken for longer than this, however short the grace is. */
 const LONGEST_MS = 86_400_000;
 
+/** A holder's clock and the store's stamps, some in whole seconds, differ by less. */
+const STAMP_MS = 60_000;
+
 export interface Expired {
   readonly key: WorkKey;
   readonly attempt: number;
@@ -74,7 +77,7 @@ export async function keepingOf(
     const view = await log.read();
     const { held } = view;
     if (held && held.at >= now - Math.max(graceMs, LONGEST_MS) && !surelyDead(held.by, self))
-      since = Math.min(since ?? held.at, held.at);
+      since = Math.min(since ?? held.at, held.at - STAMP_MS);
     for await (const found of recordsIn({ key, log, view })) {
       const end = await endOf(found, now);
       const goes = end !== undefined && end.at < now - graceMs;

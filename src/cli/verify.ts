@@ -39,7 +39,7 @@ export const verify = onArtifacts(async (at) => {
   const read =
     found.checkedObjects > 0 ? `, ${found.checkedObjects} objects read (${bytesText(found.checkedBytes)})` : '';
   terminal.data(`${found.artifacts} artifacts, ${broken.length} broken${read}`);
-  if (found.next !== undefined) terminal.note(`the budget is used up; go on with --after ${found.next}`);
+  if (found.next !== undefined) terminal.note(`the budget is used up; the next call goes on after ${found.next}`);
   return exit;
 });
 

@@ -55,18 +55,49 @@ describe('verify', () => {
     ]);
   });
 
-  it('a budget ends it, and it goes on from there', async () => {
+  it('a budget ends it, and the next one goes on from there, also in another process, until all is read', async () => {
     const { blobs } = await stored();
-    const all = await allKeys(blobs.store);
-    const objects = all.filter((key) => /chunks|packs/.test(key)).length;
-    let after: string | undefined;
-    let checked = 0;
-    for (let rounds = 0; rounds < 20; rounds++) {
-      const found = await verify(blobs, { level: 'full', budgetBytes: 1, after });
+    const objects = (await allKeys(blobs.store)).filter((key) => /chunks|packs/.test(key)).length;
+    let [checked, rounds] = [0, 0];
+    for (let more = true; more; rounds++) {
+      const found = await verify(await openBlobs(blobs.store), { level: 'full', budgetBytes: 1 });
       checked += found.checkedObjects;
-      after = found.next;
-      if (after === undefined) break;
+      more = found.next !== undefined;
+      expect(await allKeys(blobs.store, 'v1/verified')).toHaveLength(more ? 1 : 0);
     }
-    expect(checked).toBe(objects);
+    expect([checked, rounds]).toEqual([objects, objects]);
+    expect(await verify(blobs, { level: 'full', budgetBytes: 2 ** 40 })).toMatchObject({ checkedObjects: objects });
+  });
+
+  it('a note of where it ended that nobody can read begins anew; --after overrules it', async () => {
+    const { blobs } = await stored();
+    const all = await verify(blobs, { level: 'full' });
+    const { next } = await verify(blobs, { level: 'full', budgetBytes: 1 });
+    expect(await verify(blobs, { level: 'full', budgetBytes: 2 ** 40, after: 'v1/' })).toMatchObject({
+      checkedObjects: all.checkedObjects,
+    });
+    await blobs.store.write('v1/verified', Buffer.from(`{"v":1,"after":"${next}`));
+    expect(await verify(blobs, { level: 'full', budgetBytes: 2 ** 40 })).toMatchObject({
+      checkedObjects: all.checkedObjects,
+    });
+  });
+
+  it('what a sweeper takes meanwhile is not bad, and a lost index is no loss', async () => {
+    const { blobs, digest } = await stored();
+    const [index] = await allKeys(blobs.store, 'v1/indexes/');
+    await blobs.store.remove(index!);
+    expect(await verify(await openBlobs(blobs.store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+    const [[pack], [chunk]] = [await allKeys(blobs.store, 'v1/packs/'), await allKeys(blobs.store, 'v1/chunks/')];
+    const swept = {
+      ...blobs.store,
+      async *list(prefix: string) {
+        yield* blobs.store.list(prefix);
+        if (prefix === 'v1/packs/') yield { key: `v1/packs/${digest}`, size: 400, modifiedAt: 0 };
+        if (prefix === 'v1/chunks/') yield { key: chunk!.replace(/[^/]*$/, digest), size: 400, modifiedAt: 0 };
+      },
+    };
+    expect(pack).toBeDefined();
+    expect(await verify(await openBlobs(swept), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+    expect(await allKeys(blobs.store, 'v1/quarantine/')).toEqual([]);
   });
 });

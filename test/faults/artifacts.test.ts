@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { seedOfRun } from '../conformance/random.js';
 import { campaign as f5 } from './f5.js';
 import { campaign as f7 } from './f7.js';
+import { campaign as f12 } from './f12.js';
 
 /** The short forms; `npm run faults -- F5 F7` runs the long ones. */
 const seed = seedOfRun();
@@ -24,7 +25,17 @@ it(`F7: no hostile list reaches out of its target (STEPASIDE_SEED=${seed})`, asy
   expect(tally['restored']).toBeGreaterThan(150);
 }, 120_000);
 
+it(`F12: no record ever names what a sweeper took (STEPASIDE_SEED=${seed})`, async () => {
+  const tally = await f12({ points: 400, seed });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  // A sweeper that never comes to sweep would do no harm.
+  expect(tally['removed']).toBeGreaterThan(20);
+}, 240_000);
+
 it.each([
+  ['F12', 'single-mark', 4000],
+  ['F12', 'uploads-unseen', 4000],
   ['F5', 'unverified-blobs', 300],
   ['F5', 'unverified-lists', 900],
   ['F7', 'unchecked-paths', 1000],

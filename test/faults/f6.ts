@@ -2,8 +2,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomFrom } from '../conformance/random.js';
 import type { CampaignOptions, Tally } from './campaign.js';
-import { type Call, isAt, sweep } from './publish/sweep.js';
-import type { Injection, Ran } from './publish/workshop.js';
+import { sweep } from './publish/sweep.js';
+import { type Call, type Injection, isAt, type Ran } from './run-under.js';
 
 /** The long form: calls that fail. */
 export const points = 4_000;

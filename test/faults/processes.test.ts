@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { rigServer } from '../rig/rig-server.js';
 import { campaign as f1 } from './f1.js';
+import { campaign as f1a } from './f1a.js';
 import { campaign as f6 } from './f6.js';
 import { campaign as f10 } from './f10.js';
 
@@ -11,6 +12,15 @@ test('F1: killed at a system call, nothing is wrong and nothing lost', {
   timeout: 240_000,
 }, async () => {
   const tally = await f1({ points: 16, seed, server: rigServer() });
+  expect(tally.examples).toEqual([]);
+  expect(tally).toMatchObject({ wrong: 0, lost: 0 });
+  expect(tally.injected).toBeGreaterThan(7);
+});
+
+test('F1a: killed while it puts, restores or sweeps, nothing promised is lost', {
+  timeout: 240_000,
+}, async () => {
+  const tally = await f1a({ points: 16, seed, server: rigServer() });
   expect(tally.examples).toEqual([]);
   expect(tally).toMatchObject({ wrong: 0, lost: 0 });
   expect(tally.injected).toBeGreaterThan(7);

@@ -4,10 +4,11 @@ import { ownBuild } from '../../rig/own-build.js';
 import type { S3Facts } from '../../rig/s3-server.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
 import { strace } from '../../rig/strace.js';
+import { type Call, callsIn, type Injection, type Ran } from '../run-under.js';
 import { startHand } from './hand.js';
 import { judge, type Strictness } from './oracle.js';
 import { SHAPES, type Shape } from './shapes.js';
-import { type Injection, type Ran, type Tools, Workshop } from './workshop.js';
+import { type Tools, Workshop } from './workshop.js';
 
 /** Nothing there yet; there by another key; there by this one, and forced. */
 const STATES = ['fresh', 'again', 'forced'] as const;
@@ -44,16 +45,6 @@ export interface Sweep {
   readonly isHit: (ran: Ran) => boolean;
   readonly judgeRan: (ran: Ran) => readonly string[];
   readonly strictness?: Strictness;
-}
-
-/** The n-th call of that name in one of the command's threads. */
-export interface Call {
-  readonly call: string;
-  readonly n: number;
-  /** Of the line that strace wrote. */
-  readonly line: string;
-  /** At one of our files, or on a connection. */
-  readonly ours: boolean;
 }
 
 interface Point {
@@ -137,26 +128,6 @@ async function callsOf(scene: Scene, calls: readonly string[], tools: Tools): Pr
   } finally {
     shop.close();
   }
-}
-
-/** The script's own calls are left out: they are those of processes that the command starts. */
-function callsIn(trace: string, folder: string): readonly Call[] {
-  const counts = new Map<string, number>();
-  const lines = trace.split('\n').flatMap((line) => {
-    const [, thread, call] = /^(\d+) +(\w+)\(/.exec(line) ?? [];
-    if (thread === undefined || call === undefined) return [];
-    const n = (counts.get(`${thread} ${call}`) ?? 0) + 1;
-    counts.set(`${thread} ${call}`, n);
-    return [{ thread, call, n, line, ours: isAt(line, folder) || line.includes('<TCP') }];
-  });
-  const scripts = new Set(lines.filter(({ line }) => /bin\/bash|\.sh>/.test(line)).map(({ thread }) => thread));
-  return lines.filter(({ thread }) => !scripts.has(thread));
-}
-
-/** Of the file itself; that the command stands in that folder is written in every line. */
-export function isAt(line: string, folder: string): boolean {
-  const call = line.replace(/AT_FDCWD<[^>]*>/g, '');
-  return call.includes(`"${folder}`) || call.includes(`<${folder}`);
 }
 
 async function runGroup(group: readonly Point[], options: Sweep, tools: Tools, found: Found): Promise<void> {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -6,12 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { S3Facts } from '../../rig/s3-server.js';
 import { Witness } from '../../rig/sdk.js';
+import { type Injection, type Ran, runUnder } from '../run-under.js';
 import type { Hand } from './hand.js';
 import { type Evidence, freshNames, type Lying } from './oracle.js';
 import type { Made, Shape } from './shapes.js';
-
-/** Nothing here takes as long: who has not ended by then hangs. The ttl is left at a minute, so nobody waits it out unseen. */
-export const DEADLINE_MS = 20_000;
 
 export interface Tools {
   readonly cli: string;
@@ -19,25 +16,6 @@ export interface Tools {
   readonly hand: Hand;
   readonly server: S3Facts;
   readonly bucket: string;
-}
-
-/** What strace does at a call: `signal=KILL`, `error=EIO`. */
-export interface Injection {
-  readonly call: string;
-  readonly what: string;
-  readonly at: number;
-  /** Something changes by that call: a form too short for all calls begins with those. */
-  readonly telling?: boolean;
-}
-
-export interface Ran {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly hung: boolean;
-  /** What strace wrote, if it was asked to watch. */
-  readonly trace: string;
 }
 
 interface Asked {
@@ -104,66 +82,15 @@ export class Workshop {
     if (this.shape.exec) words.push('--key', String(round));
     if (force) words.push('--force');
     if (this.shape.exec) words.push('--', 'bash', 'exec.sh');
-    const trace = join(this.folder, 'trace');
-    const calls = inject?.call ?? watch;
     if (inject) this.suffered += 1;
-    const under =
-      calls === undefined
-        ? []
-        : [
-            // With the kernel's filter strace 6.1 kills nobody; without it every call of the command costs two stops.
-            ...[
-              strace,
-              '-f',
-              ...(inject?.what.startsWith('signal') ? [] : ['--seccomp-bpf']),
-              '-qq',
-              '-yy',
-              '-s',
-              '8',
-              '-o',
-              trace,
-              '-e',
-              `trace=${calls}`,
-            ],
-            ...[
-              '-e',
-              'signal=none',
-              ...(inject ? ['-e', `inject=${inject.call}:${inject.what}:when=${inject.at}`] : []),
-            ],
-          ];
-    const [program, ...rest] = [...under, process.execPath, cli, ...words];
-    const child = spawn(program!, rest, {
-      cwd: this.folder,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+    return runUnder([process.execPath, cli, ...words], {
+      ...{ strace, folder: this.folder, inject, watch },
       env: {
-        ...{ PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' },
-        // One thread at a time, so that the n-th call is the same one each time.
-        ...{ UV_THREADPOOL_SIZE: '1', STEPASIDE_HEARTBEAT_MS: '30' },
         ...{ AWS_ACCESS_KEY_ID: server.credentials.accessKeyId, AWS_REGION: server.region },
         ...{ AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey, AWS_ENDPOINT_URL_S3: server.endpoint },
         ...(this.onS3 ? { STEPASIDE_CACHE: `s3://${bucket}/${this.id}/cache` } : {}),
         ...{ HAND: String(hand.port), FAILS: fails && this.shape.fails ? 'yes' : '' },
       },
-    });
-    return new Promise((done, fail) => {
-      const [stdout, stderr]: [Buffer[], Buffer[]] = [[], []];
-      let hung = false;
-      child.stdout.on('data', (piece: Buffer) => stdout.push(piece));
-      child.stderr.on('data', (piece: Buffer) => stderr.push(piece));
-      child.on('error', fail);
-      const impatient = setTimeout(() => {
-        hung = true;
-        process.kill(-child.pid!, 'SIGKILL');
-      }, DEADLINE_MS);
-      child.on('close', (code, signal) => {
-        clearTimeout(impatient);
-        done({
-          ...{ code, signal, hung },
-          ...{ stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() },
-          trace: calls === undefined ? '' : readFileSync(trace, 'utf8'),
-        });
-      });
     });
   }
 
