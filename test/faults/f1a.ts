@@ -32,7 +32,7 @@ export async function campaign({ points, seed, server }: CampaignOptions): Promi
   const random = randomFrom(seed);
   const found: Found = { ...{ points: 0, injected: 0, wrong: 0, lost: 0 }, examples: [], byScene: {} };
   const program = await strace();
-  const built = await ownBuild(__SABOTAGE__, { whole: true });
+  const built = await ownBuild(__SABOTAGE__);
   const bucket = `artifacts-${randomBytes(5).toString('hex')}`;
   const tools: Tools = { cli: built.cli, strace: program, server, bucket };
   try {
