@@ -11,7 +11,7 @@ const env = {
   AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
   AWS_ENDPOINT_URL_S3: s3.endpoint,
   AWS_REGION: s3.region,
-  CLI: new URL('../../dist/cli.js', import.meta.url).pathname,
+  CLI: new URL('../../dist/stepaside.cjs', import.meta.url).pathname,
   NODE: process.execPath,
 };
 let witness: Witness;
