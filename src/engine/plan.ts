@@ -92,8 +92,10 @@ class Planning<T> {
     const told: T[] = [];
     for (let at = 0; at < nodes.length; ) {
       const group: Node[] = [];
-      const together = isOnDisk(this.#engine, nodes[at]!) ? TOGETHER_ON_DISK : TOGETHER;
-      for (const node of nodes.slice(at, at + together)) {
+      let isFar = false;
+      for (const node of nodes.slice(at, at + TOGETHER)) {
+        isFar ||= !isOnDisk(this.#engine, node);
+        if (group.length >= TOGETHER_ON_DISK && !isFar) break;
         if (node.after.some((before) => !this.#judged.has(before))) break;
         group.push(node);
       }
@@ -137,9 +139,10 @@ class Planning<T> {
 }
 
 function isOnDisk(engine: Engine, { instance }: Node): boolean {
-  const { inputs, outputs } = instance.resolved;
+  const { inputs, outputs, when } = instance.resolved;
   const paths = [...inputs.paths, ...outputs.flatMap(({ path }) => path ?? [])];
-  return engine.cache.store.traits.kind === 'file' && paths.every((path) => parseLocation(path).kind === 'file');
+  const isNear = engine.cache.store.traits.kind === 'file' && when === undefined;
+  return isNear && paths.every((path) => parseLocation(path).kind === 'file');
 }
 
 const NOTHING = {};
