@@ -53,8 +53,8 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
   return {
     async head(key, options) {
       const response = await send({ method: 'HEAD', key }, options);
-      // It has no body: nobody need wait for its end, and the connection is free again by then.
-      response.resume();
+      // It has no body; once it has ended, the next request finds its connection free.
+      await ended(response.resume());
       return { ...headOf(response), body: NOTHING };
     },
     async get(key, range, options): Promise<BodyAnswer> {
@@ -102,6 +102,13 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
     },
     close: () => transport.close(),
   };
+}
+
+/** However it ends: what it had to say came with its head. */
+function ended(response: IncomingMessage): Promise<void> {
+  return new Promise((done) => {
+    for (const event of ['end', 'error', 'close']) response.once(event, () => done());
+  });
 }
 
 function headOf(response: IncomingMessage): Omit<Answer, 'body'> {
