@@ -1,5 +1,6 @@
 import { StoreError } from '../core/error.js';
 import { compareUtf8 } from '../core/utf8.js';
+import { NamesSeen } from '../store/names-seen.js';
 import type { Found, Head, ListOptions, Store } from '../store/store.js';
 import { stream } from '../store/stream.js';
 
@@ -86,7 +87,7 @@ export class RangeWant {
   #state: 'shared' | 'ended' | 'closed' | 'alone' = 'shared';
   #own: AsyncIterator<Head> | undefined;
   /** Names given out already, where a listing of his own cannot begin after the last of them. */
-  #given: Set<string> | undefined;
+  #given: NamesSeen | undefined;
   #last: string | undefined;
   #broken = false;
   #wake: (() => void) | undefined;
@@ -118,7 +119,7 @@ export class RangeWant {
     this.#dealt.push(head);
     this.#last = head.key;
     if (!this.#store.traits.orderedList) {
-      this.#given ??= new Set();
+      this.#given ??= new NamesSeen();
       this.#given.add(head.key);
     }
     this.#awake();

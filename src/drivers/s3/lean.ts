@@ -3,7 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { escapeKey, formatQuery, hostHeader } from './address.js';
 import { collect } from './body.js';
 import type { CredentialSource } from './credentials.js';
-import { pageOfItems, pageOfUploads } from './page.js';
+import { pageOfUploads } from './page.js';
+import { readPage } from './scan-page.js';
 import type { Settings } from './settings.js';
 import { createSign, sha256 } from './sign.js';
 import { createTransport } from './transport.js';
@@ -11,6 +12,7 @@ import type { Answer, BodyAnswer, SendOptions, Wire } from './wire.js';
 import { escapeXml, parseXml } from './xml.js';
 
 const EMPTY = sha256('');
+const NOTHING = new Uint8Array();
 
 interface Ask {
   readonly method: 'HEAD' | 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -49,12 +51,17 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
   }
 
   return {
-    head: (key, options) => ask({ method: 'HEAD', key }, options),
+    async head(key, options) {
+      const response = await send({ method: 'HEAD', key }, options);
+      // It has no body; once it has ended, the next request finds its connection free.
+      await ended(response.resume());
+      return { ...headOf(response), body: NOTHING };
+    },
     async get(key, range, options): Promise<BodyAnswer> {
       const response = await send({ method: 'GET', key, headers: range ? { range } : {} }, options);
       const head = headOf(response);
       if (head.status !== 200 && head.status !== 206) return whole(response);
-      return { ...head, body: new Uint8Array(), stream: response };
+      return { ...head, body: NOTHING, stream: response };
     },
     async list({ prefix, maxKeys, startAfter, token }, options) {
       const query = {
@@ -71,7 +78,7 @@ export function leanWire(settings: Settings, credentials: CredentialSource): Wir
         ? {}
         : { 'x-amz-optional-object-attributes': 'RestoreStatus' };
       const answer = await ask({ method: 'GET', query, headers }, options);
-      return { ...answer, page: answer.status === 200 ? pageOfItems(parseXml(answer.body)) : undefined };
+      return { ...answer, page: answer.status === 200 ? readPage(answer.body) : undefined };
     },
     put(key, body, ifAbsent, options) {
       const headers = {
@@ -134,6 +141,13 @@ function partsXml(tags: readonly string[]): string {
     `<Part><PartNumber>${i + 1}</PartNumber><ETag>&quot;${escapeXml(tag)}&quot;</ETag></Part>`;
   const space = 'http://s3.amazonaws.com/doc/2006-03-01/';
   return `<CompleteMultipartUpload xmlns="${space}">${tags.map(part).join('')}</CompleteMultipartUpload>`;
+}
+
+/** However it ends: what it had to say came with its head. */
+function ended(response: IncomingMessage): Promise<void> {
+  return new Promise((done) => {
+    for (const event of ['end', 'error', 'close']) response.once(event, () => done());
+  });
 }
 
 function headOf(response: IncomingMessage): Omit<Answer, 'body'> {

@@ -59,13 +59,17 @@ export class Progress {
     }
     // s3s-fs lists without ETags.
     const etag = unquote(item.etag);
+    const isGone = !restored && isArchived(storageClass);
+    // As most are: a page holds a thousand of these.
+    if (etag !== undefined && storageClass !== undefined && !isGone)
+      return { key, size, modifiedAt, etag, storageClass };
     return {
       key,
       size,
       modifiedAt,
       ...(etag === undefined ? {} : { etag }),
       ...(storageClass === undefined ? {} : { storageClass }),
-      ...(!restored && isArchived(storageClass) ? { archived: true } : {}),
+      ...(isGone ? { archived: true } : {}),
     };
   }
 }

@@ -1,11 +1,11 @@
 import type { Item, Page, Upload } from './wire.js';
 import { childText, type Element } from './xml.js';
 
-/** One ListObjectsV2 page, if this is one. */
-export function pageOfItems(root: Element | undefined): Page<Item> | undefined {
+/** One ListObjectsV2 page, if this is one; its entries may have been read already. */
+export function pageOfItems(root: Element | undefined, read?: readonly Item[]): Page<Item> | undefined {
   if (root?.name !== 'ListBucketResult') return undefined;
-  const items = root.children.filter(({ name }) => name === 'Contents');
-  return { ...frame(root), items: items.map(itemOf), next: childText(root, 'NextContinuationToken') };
+  const items = read ?? root.children.filter(({ name }) => name === 'Contents').map(itemIn);
+  return { ...frame(root), items, next: childText(root, 'NextContinuationToken') };
 }
 
 /** One ListMultipartUploads page, if this is one. */
@@ -28,24 +28,34 @@ function frame(root: Element): { truncated: boolean | undefined; encoded: boolea
   };
 }
 
-function itemOf(element: Element): Item {
-  let key: string | undefined;
-  let size: number | undefined;
-  let modifiedAt: number | undefined;
-  let etag: string | undefined;
-  let storageClass: string | undefined;
-  let restored: boolean | undefined;
-  // One pass: a page holds a thousand of these.
-  for (const child of element.children) {
-    const { name, text } = child;
-    if (name === 'Key') key = text;
-    else if (name === 'Size') size = /^\d+$/.test(text) ? Number(text) : undefined;
-    else if (name === 'LastModified') modifiedAt = parseTime(text);
-    else if (name === 'ETag') etag = text;
-    else if (name === 'StorageClass') storageClass = text;
-    else if (name === 'RestoreStatus') restored = isRestored(child);
-  }
-  return { key, size, modifiedAt, etag, storageClass, restored };
+function itemIn(element: Element): Item {
+  const text = (name: string) => element.children.findLast((child) => child.name === name)?.text;
+  const status = element.children.findLast(({ name }) => name === 'RestoreStatus');
+  return itemOf({
+    key: text('Key'),
+    size: text('Size'),
+    modified: text('LastModified'),
+    etag: text('ETag'),
+    storageClass: text('StorageClass'),
+    restored: status && isRestored(status),
+  });
+}
+
+interface Fields extends Pick<Item, 'key' | 'etag' | 'storageClass' | 'restored'> {
+  readonly size: string | undefined;
+  readonly modified: string | undefined;
+}
+
+/** What an entry says of an object. */
+export function itemOf({ key, size, modified, etag, storageClass, restored }: Fields): Item {
+  return {
+    key,
+    size: size !== undefined && /^\d+$/.test(size) ? Number(size) : undefined,
+    modifiedAt: modified === undefined ? undefined : parseTime(modified),
+    etag,
+    storageClass,
+    restored,
+  };
 }
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreStatus.html */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { StoreError } from '../../core/error.js';
 import { compareUtf8 } from '../../core/utf8.js';
 import { orAborted } from '../../store/deadline.js';
+import { NamesSeen } from '../../store/names-seen.js';
 import type {
   Abilities,
   CallOptions,
@@ -184,7 +185,7 @@ export class S3Store implements Store {
     const maxKeys = Math.max(1, Math.min(1000, Math.ceil(options.pageSize ?? 1000)));
     const progress = new Progress(doing);
     // Where names rise, each comes once. Where they need not, only memory tells a repeated one from a late one.
-    const seen = this.#ordered ? undefined : new Set<string>();
+    const seen = this.#ordered ? undefined : new NamesSeen();
     let token: string | undefined;
     let last: string | undefined;
     for (;;) {
@@ -204,8 +205,7 @@ export class S3Store implements Store {
         heads.sort((a, b) => compareUtf8(a.key, b.key));
       }
       const fresh = heads.filter(({ key }) => {
-        if (seen?.has(key)) return false;
-        seen?.add(key);
+        if (seen?.add(key) === false) return false;
         return after === undefined || compareUtf8(key, after) > 0;
       });
       yield { heads: fresh, more };

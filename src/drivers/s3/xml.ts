@@ -4,17 +4,17 @@ export interface Element {
   readonly children: readonly Element[];
 }
 
+/** As `parseXmlText`, of the bytes of an answer; none if they are no UTF-8. */
+export function parseXml(bytes: Uint8Array): Element | undefined {
+  const text = textOf(bytes);
+  return text === undefined ? undefined : parseXmlText(text);
+}
+
 /**
  * The root element of a document, or `undefined` if it is not one whole well-formed document: an answer cut short must
  * never read as a shorter answer. As much of XML as S3 servers write.
  */
-export function parseXml(bytes: Uint8Array): Element | undefined {
-  let source: string;
-  try {
-    source = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
+export function parseXmlText(source: string): Element | undefined {
   interface Open {
     name: string;
     text: string;
@@ -69,6 +69,14 @@ export function parseXml(bytes: Uint8Array): Element | undefined {
   return stack.length === 0 ? root : undefined;
 }
 
+export function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
 export function childText(element: Element, name: string): string | undefined {
   return element.children.find((child) => child.name === name)?.text;
 }
@@ -84,12 +92,14 @@ function nameOf(tag: string): string | undefined {
   return PLAIN.test(tag) ? tag : /^(?:[\w.-]+:)?([A-Za-z_][\w.-]*)(?:\s|$)/.exec(tag)?.[1];
 }
 
+const QUOTES = /&(?:quot|#34);/g;
+
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function decodeEntities(text: string): string | undefined {
+export function decodeEntities(text: string): string | undefined {
   if (!text.includes('&')) return text;
   // Every ETag of a page has two of these, and nothing else; no other entity ends in them.
-  const unquoted = text.replaceAll('&quot;', '"');
+  const unquoted = text.replaceAll(QUOTES, '"');
   if (!unquoted.includes('&')) return unquoted;
   let sound = true;
   const decoded = text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{1,8}));|&/gi, (_, decimal, hex, name) => {
