@@ -11,5 +11,5 @@ const MANY = 5000;
 export function beFrugal(steps: number): void {
   if (steps < MANY) return;
   setFlagsFromString('--semi-space-growth-factor=1');
-  setFlagsFromString('--heap-growing-percent=20');
+  setFlagsFromString('--heap-growing-percent=10');
 }

@@ -73,16 +73,23 @@ export function plain({ node, seen, verdict, nearest }: Planned) {
 interface Line extends Told {
   readonly step: string;
   /** Below it. */
-  readonly more: readonly string[];
-  readonly costMs?: number | undefined;
+  readonly more?: readonly string[];
+  readonly costMs?: number;
 }
 
 function lineOf(planned: Planned, terminal: Terminal): Line {
   const { node, verdict, nearest } = planned;
   const { action, reason, fact } = told(verdict);
   const step = node.instance.name;
-  const costMs = action === 'run' ? nearest?.record.durationMs : undefined;
-  return { step, action, reason, fact, more: moreOf(planned, terminal), costMs };
+  const more = moreOf(planned, terminal);
+  return {
+    step,
+    action,
+    reason,
+    fact,
+    ...(more.length > 0 && { more }),
+    ...(action === 'run' && nearest && { costMs: nearest.record.durationMs }),
+  };
 }
 
 /** The lines that have been put together since the last were written. */
@@ -96,7 +103,7 @@ async function show(all: readonly Line[], terminal: Terminal, latch: string): Pr
     const lines: string[] = [];
     for (const line of all.slice(at, at + AT_ONCE)) {
       const cost = line.costMs === undefined ? '' : paint.dim(`  (about ${durationText(line.costMs)})`);
-      lines.push(toldLine(line.step, line, paint, width) + cost, ...line.more.map((text) => below + text));
+      lines.push(toldLine(line.step, line, paint, width) + cost, ...(line.more ?? NONE).map((text) => below + text));
     }
     terminal.data(lines.join('\n'));
     await terminal.drained();
@@ -124,12 +131,11 @@ async function show(all: readonly Line[], terminal: Terminal, latch: string): Pr
 function moreOf(planned: Planned, { paint, verbose }: Terminal): readonly string[] {
   const { verdict, seen, nearest } = planned;
   const [leaf] = verdict.action === 'skip' ? [] : (nearest?.differ ?? []);
-  const more = [
+  return [
     ...(leaf ? [paint.dim(printable(describeDifference(leaf)))] : []),
     ...(verbose && seen.key !== undefined ? [paint.dim(`key ${seen.key}`)] : []),
     ...leftovers(planned).map((text) => paint.warn(text)),
   ];
-  return more.length > 0 ? more : NONE;
 }
 
 /** Parts that a run would find at its place, where the output says nothing of what to do with them. */

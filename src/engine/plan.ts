@@ -43,7 +43,8 @@ export async function planWorkflow<T>(
   tell: (planned: Planned) => T,
 ): Promise<readonly T[]> {
   const nodes = graphOf(workflow, asked.selection);
-  const needed = new Set(nodes.filter((node) => asked.materialize || node.named || node.followers.length === 0));
+  /** Besides those that are needed by themselves. */
+  const needed = new Set<Node>();
   // A step whose outputs are gone is let go until somebody who reads them must run: then everything is judged once more.
   for (;;) {
     const planning = new Planning(engine, workflow, asked, needed, tell);
@@ -65,6 +66,7 @@ class Planning<T> {
   readonly #needed: ReadonlySet<Node>;
   readonly #tell: (planned: Planned) => T;
   readonly #judged = new Map<Node, Judged>();
+  readonly #alike = new Map<string, Judged>();
   readonly #past: PastRuns;
 
   constructor(
@@ -84,6 +86,17 @@ class Planning<T> {
 
   judged(node: Node): Judged {
     return this.#judged.get(node)!;
+  }
+
+  /** One for all that are alike. */
+  #unread(action: Judged['action'], reason: Judged['reason']): Judged {
+    const name = `${action} ${reason}`;
+    let judged = this.#alike.get(name);
+    if (!judged) {
+      judged = { action, reason, identities: {} };
+      this.#alike.set(name, judged);
+    }
+    return judged;
   }
 
   /** Nodes come after what they read: those in a row that wait for none of each other are looked at together. */
@@ -121,17 +134,20 @@ class Planning<T> {
     const seen = await lookAround(this.#engine, subject, own);
     const verdict = verdictOf(this.#engine, subject, seen, {
       ...own,
-      needed: this.#needed.has(node),
+      needed: own.materialize || node.named || node.followers.length === 0 || this.#needed.has(node),
       lease: seen.heldBy ? 'held' : 'free',
     });
-    this.#judged.set(node, {
-      action: verdict.action,
-      reason: verdict.reason,
-      identities:
-        node.isRead && verdict.action === 'skip'
-          ? await identitiesAfter(this.#engine, subject, seen, { status: 'avoided', verdict })
-          : NOTHING,
-    });
+    const { action, reason } = verdict;
+    this.#judged.set(
+      node,
+      node.isRead && action === 'skip'
+        ? {
+            action,
+            reason,
+            identities: await identitiesAfter(this.#engine, subject, seen, { status: 'avoided', verdict }),
+          }
+        : this.#unread(action, reason),
+    );
     const nearest =
       verdict.action === 'skip' ? undefined : await nearestRecord(this.#engine, subject, seen, this.#past);
     return this.#tell({ node, subject, seen, verdict, nearest });
@@ -144,5 +160,3 @@ function isOnDisk(engine: Engine, { instance }: Node): boolean {
   const isNear = engine.cache.store.traits.kind === 'file' && when === undefined;
   return isNear && paths.every((path) => parseLocation(path).kind === 'file');
 }
-
-const NOTHING = {};

@@ -18,7 +18,7 @@ export function readsFrom(workflow: Workflow, { step: own, resolved }: StepInsta
   for (const file of inputs.files) {
     if (file.startsWith('!')) continue;
     const { around, reads } = filesOf(file, folder);
-    for (const { step, reach } of index.around(around)) if (reads(reach)) found.add(step);
+    for (const place of around) for (const { step, reach } of index.around(place)) if (reads(reach)) found.add(step);
   }
   found.delete(own.name);
   // In the order of the workflow: it is told to people.
@@ -109,18 +109,22 @@ function overlap(a: Reach, b: Reach): boolean {
 function filesOf(
   pattern: string,
   folder: string,
-): { readonly around: Reach; readonly reads: (output: Reach) => boolean } {
+): { readonly around: readonly Reach[]; readonly reads: (output: Reach) => boolean } {
   const plain = pattern.replace(/^(\.\/+)+/, '');
   // What climbs out of the folder or is absolute is compared by the folder it begins in.
   if (plain.startsWith('/') || plain.split('/').includes('..')) {
     const known = plain.split(/[*?[\]{}\\]/, 1)[0]!;
     const reach =
       known === plain ? reachOf(known, folder) : reachOf(known.slice(0, known.lastIndexOf('/') + 1) || './', folder);
-    return { around: reach, reads: (output) => overlap(output, reach) };
+    return { around: [reach], reads: (output) => overlap(output, reach) };
   }
   const glob = compileGlob(plain);
-  // By whole folders: what a pattern's last known segment begins with may go on.
-  const around = reachOf(glob.prefix.slice(0, glob.prefix.lastIndexOf('/') + 1) || './', folder);
+  const whole = reachOf(plain, folder);
+  const around = /[*?[\]{}()!+@|\\]/.test(plain)
+    ? // By whole folders: what a pattern's last known segment begins with may go on.
+      [reachOf(glob.prefix.slice(0, glob.prefix.lastIndexOf('/') + 1) || './', folder)]
+    : // In a folder of a hundred thousand outputs one name is not asked of all the others.
+      [whole, whole.endsWith('/') ? whole : `${whole}/`];
   return {
     around,
     reads: (output) => output.startsWith('/') && finds(glob, relative(folder, output), output.endsWith('/')),
