@@ -11,7 +11,8 @@ import { EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-ind
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
-const RANGE = { local: 2 ** 20, remote: 2 * 2 ** 20 };
+/** On a disk of our own as much as is read by one call, without waiting for a thread. */
+const RANGE = { local: 256 * 1024, remote: 2 * 2 ** 20 };
 
 export interface Wanted {
   readonly digest: Digest;

@@ -101,7 +101,7 @@ function pieces(disk: Disk, key: string, fd: number, stats: BigIntStats, range: 
 }
 
 async function fill(calls: FileCalls, fd: number, from: number, to: number): Promise<Uint8Array> {
-  const buffer = new Uint8Array(to - from);
+  const buffer = Buffer.allocUnsafeSlow(to - from);
   let filled = 0;
   while (filled < buffer.byteLength) {
     const count = await calls.read(fd, buffer.subarray(filled), from + filled);
