@@ -276,7 +276,8 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
   {
     name: 'artifact',
     summary: 'Store outputs of any size by their content, and get them back verified.',
-    usage: 'artifact put PATH...\n       artifact get DIGEST PATH\n       artifact ls [DIGEST...]\n       artifact du',
+    usage:
+      'artifact put PATH... [--strict]\n       artifact get DIGEST PATH\n       artifact ls [DIGEST...]\n       artifact du',
     examples: [
       ['stepaside artifact put model/', 'a folder; prints its digest'],
       ['stepaside artifact get 7b7820d5 model/', 'all of it, verified; what is right already stays'],
@@ -291,6 +292,10 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'marker', value: 'NAME', what: 'put: this name is no part of the folder' },
       { name: 'links', what: 'keep symbolic links that stay in the folder; else they are refused' },
       { name: 'only', value: 'GLOB', many: true, what: 'get: only these paths' },
+      {
+        name: 'strict',
+        what: 'put: read every file, also one that has the size, times and inode it had at the last put',
+      },
     ],
     notes: '- as PATH is stdin (put) or stdout (get, of a file).',
     load: async () => (await import('./artifact.js')).artifact,
