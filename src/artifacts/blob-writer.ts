@@ -1,6 +1,9 @@
 import type { Digest } from '../core/brand.js';
+import { IntegrityError } from '../core/error.js';
+import { chunksOf } from './artifact.js';
 import { type IndexedPack, writeIndex } from './blob-index.js';
 import type { Blobs } from './blobs.js';
+import { type Chunk, type Content, isStored } from './content.js';
 import { Flight } from './flight.js';
 import { CHUNK, chunkKey, indexKey, PACK, PACKED, packKey } from './layout.js';
 import { PackBuffer, type PackedBlob } from './pack.js';
@@ -135,6 +138,26 @@ export class BlobWriter {
       }
     });
     return digest;
+  }
+
+  /** Whether all of a file is there, as far as can be told without its bytes. */
+  async holds(content: Content): Promise<boolean> {
+    if (!isStored(content)) return true;
+    try {
+      for await (const chunks of chunksOf(this.#blobs, content))
+        for (const chunk of chunks) if (!(await this.#holdsBlob(chunk))) return false;
+      return true;
+    } catch (error) {
+      // Its list is gone or damaged.
+      if (error instanceof IntegrityError) return false;
+      throw error;
+    }
+  }
+
+  async #holdsBlob({ digest, size }: Chunk): Promise<boolean> {
+    if (this.#seen.has(digest)) return true;
+    if (size <= PACKED) return this.#blobs.index.has(digest);
+    return (await this.#blobs.store.head(chunkKey(digest)))?.size === size;
   }
 
   /** All that was put is durable and can be found. */

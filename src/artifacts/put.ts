@@ -8,9 +8,10 @@ import { pathFault, targetFault } from './entry.js';
 import { fileTrouble } from './file-trouble.js';
 import { artifactKey } from './layout.js';
 import { type ByteSource, type PutContext, putContent } from './put-content.js';
-import { putFile } from './put-file.js';
+import { putKnown, withStats } from './put-known.js';
 import { changed } from './refuse.js';
 import { type Root, writeRoot } from './root.js';
+import type { StatIndex } from './stat-index.js';
 import { stampOf } from './steady.js';
 import { newTally, type Tally } from './tally.js';
 import { TreeListWriter } from './tree-list.js';
@@ -21,6 +22,8 @@ export interface PutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Grows while the put goes on. */
   readonly tally?: Tally | undefined;
+  /** A folder for what was read and when, of files on a disk of this machine; without it all is read. */
+  readonly statsIn?: string | undefined;
 }
 
 export interface PutTreeOptions extends PutOptions {
@@ -38,11 +41,13 @@ export interface Artifact {
 
 /** A file. Reading takes place once, and only what the store lacks is written. */
 export function putFileArtifact(blobs: Blobs, path: string, options: PutOptions = {}): Promise<Artifact> {
-  return put(blobs, options, async (context) => {
-    context.tally.totalBytes = statSync(path).size;
-    const { content, mode } = await putFile(context, path, true);
-    return { kind: 'file', mode, content };
-  });
+  return withStats(blobs, path, options.statsIn, (index) =>
+    put(blobs, options, async (context) => {
+      context.tally.totalBytes = statSync(path).size;
+      const { content, mode } = await putKnown(context, { path: '', full: path, follow: true }, index);
+      return { kind: 'file', mode, content };
+    }),
+  );
 }
 
 /** A value, or whatever comes as a stream. */
@@ -60,38 +65,47 @@ export function putStream(
 
 /** A folder and all that is in it, if it holds still. */
 export function putTree(blobs: Blobs, folder: string, options: PutTreeOptions = {}): Promise<Artifact> {
-  return put(blobs, options, async (context) => {
-    if (!statSync(folder).isDirectory()) throw new IntegrityError('integrity/list', `${folder} is no folder`);
-    const list = new TreeListWriter((page) => context.blobs.put(page));
-    const stamps = context.hash.stream();
-    let breathed = performance.now();
-    for (const walked of walkFolder(folder, options.marker)) {
-      const { path } = walked;
-      const why = pathFault(path);
-      if (why !== undefined)
-        throw new IntegrityError('integrity/list', `${folder}: ${JSON.stringify(path)} cannot be kept: ${why}`);
-      const full = `${folder}/${path}`;
-      let isFull: boolean;
-      if (walked.kind === 'file') {
-        const { content, mode, stats } = await putFile(context, full);
-        stamps.update(Buffer.from(stampOf(path, stats)));
-        isFull = list.add({ kind: 'file', path, mode, content });
-      } else {
-        stamps.update(Buffer.from(stampOf(path, lstatSync(full, { bigint: true }))));
-        isFull = list.add(walked.kind === 'folder' ? { kind: 'folder', path } : linkOf(walked, full, options));
-      }
-      if (isFull) await list.turn();
-      // Between small files nothing is awaited: others, and whoever wants to stop us, get a turn here.
-      if (performance.now() - breathed > 10) {
-        await setImmediate();
-        options.signal?.throwIfAborted();
-        breathed = performance.now();
-      }
+  return withStats(blobs, folder, options.statsIn, (index) =>
+    put(blobs, options, (context) => readTree(context, folder, options, index)),
+  );
+}
+
+async function readTree(
+  context: PutContext,
+  folder: string,
+  options: PutTreeOptions,
+  index: StatIndex | undefined,
+): Promise<Root> {
+  if (!statSync(folder).isDirectory()) throw new IntegrityError('integrity/list', `${folder} is no folder`);
+  const list = new TreeListWriter((page) => context.blobs.put(page));
+  const stamps = context.hash.stream();
+  let breathed = performance.now();
+  for (const walked of walkFolder(folder, options.marker)) {
+    const { path } = walked;
+    const why = pathFault(path);
+    if (why !== undefined)
+      throw new IntegrityError('integrity/list', `${folder}: ${JSON.stringify(path)} cannot be kept: ${why}`);
+    const full = `${folder}/${path}`;
+    let isFull: boolean;
+    if (walked.kind === 'file') {
+      const { content, mode, stats } = await putKnown(context, { path, full }, index);
+      stamps.update(Buffer.from(stampOf(path, stats)));
+      isFull = list.add({ kind: 'file', path, mode, content });
+    } else {
+      stamps.update(Buffer.from(stampOf(path, lstatSync(full, { bigint: true }))));
+      isFull = list.add(walked.kind === 'folder' ? { kind: 'folder', path } : linkOf(walked, full, options));
     }
-    const root = await list.done();
-    if (stamps.digest() !== (await stampsOf(context, folder, options.marker))) throw changed(folder);
-    return root;
-  });
+    if (isFull) await list.turn();
+    // Between small files nothing is awaited: others, and whoever wants to stop us, get a turn here.
+    if (performance.now() - breathed > 10) {
+      await setImmediate();
+      options.signal?.throwIfAborted();
+      breathed = performance.now();
+    }
+  }
+  const root = await list.done();
+  if (stamps.digest() !== (await stampsOf(context, folder, options.marker))) throw changed(folder);
+  return root;
 }
 
 function linkOf({ kind, path }: Walked, full: string, { links }: PutTreeOptions) {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/artifact.js';
 import type { Entry } from '../artifacts/entry.js';
 import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
@@ -13,6 +13,7 @@ import type { Digest } from '../core/brand.js';
 import { formatAge } from '../core/freshness.js';
 import { compileGlob } from '../core/glob.js';
 import { isTree, parseLocation } from '../core/location.js';
+import { ownIgnore } from '../preset.js';
 import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { UsageError } from './command.js';
@@ -57,7 +58,8 @@ async function put(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
 }
 
 /** A path here, a location anywhere, or stdin. */
-async function putWord({ args, terminal, blobs, places }: AtArtifacts, word: string, options: PutOptions) {
+async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
+  const { args, terminal, blobs, places } = at;
   if (word === '-') return putStream(blobs, process.stdin, options);
   const location = parseLocation(word);
   const [marker, links] = [args.one('marker'), args.on('links') ? ('keep' as const) : ('refuse' as const)];
@@ -68,8 +70,17 @@ async function putWord({ args, terminal, blobs, places }: AtArtifacts, word: str
       : putObject(blobs, store, key, options);
   }
   const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : word);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, options);
-  return putTree(blobs, path, { ...options, marker, links });
+  const known = { ...options, statsIn: await statsFolder(at, path) };
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, known);
+  return putTree(blobs, path, { ...known, marker, links });
+}
+
+/** Stamps are believed on disks of this machine alone: elsewhere others write, by clocks of their own. */
+async function statsFolder({ args, terminal, places, cacheFolder }: AtArtifacts, path: string) {
+  if (args.on('strict') || places.at({ kind: 'file', path }).store.traits.remote) return undefined;
+  const own = cacheFolder ?? join(terminal.cwd, '.stepaside');
+  await ownIgnore(own);
+  return join(own, 'stats');
 }
 
 async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]): Promise<Exit> {
