@@ -76,7 +76,7 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
     throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or - for stdout');
   const digest = await findArtifact(blobs, text);
   if (target === '-') return print(at, digest);
-  const patterns = args.all('only').map(compileGlob);
+  const patterns = args.all('only').map((pattern) => compileGlob(pattern));
   const { how, root, tally } = await watched(at, 'get', (options) =>
     restore(blobs, digest, resolve(terminal.cwd, target), {
       ...options,
