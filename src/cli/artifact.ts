@@ -89,7 +89,7 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
     throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or a location on S3, or - for stdout');
   const digest = await findArtifact(blobs, text);
   if (target === '-') return print(at, digest);
-  const patterns = args.all('only').map(compileGlob);
+  const patterns = args.all('only').map((pattern) => compileGlob(pattern));
   const { how, root, tally } = await watched(at, 'get', (options) =>
     getAt(at, digest, target, {
       ...options,

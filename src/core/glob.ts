@@ -17,7 +17,12 @@ export interface Glob {
 const MAX_LENGTH = 1024;
 const MAX_ALTERNATIVES = 256;
 
-export function compileGlob(pattern: string): Glob {
+/** What matching took, for who wants to know that it takes no more than it may. */
+export interface Effort {
+  steps: number;
+}
+
+export function compileGlob(pattern: string, effort: Effort = { steps: 0 }): Glob {
   if (pattern.length > MAX_LENGTH) throw badGlob(pattern, `a pattern is at most ${MAX_LENGTH} characters long`);
   if (pattern === '' || pattern.startsWith('/')) throw badGlob(pattern, 'a pattern is relative and not empty');
   const alternatives = expandBraces(pattern).map((text) => text.split('/').map(compileSegment));
@@ -27,12 +32,12 @@ export function compileGlob(pattern: string): Glob {
     prefix: prefixes.reduce(commonPrefix),
     matches: (name) => {
       const segments = name.split('/');
-      return alternatives.some((alternative) => matchSegments(alternative, segments));
+      return alternatives.some((alternative) => reachAfter(alternative, segments, effort).has(alternative.length));
     },
     reaches: (folder) => {
       const segments = folder.split('/').filter((segment) => segment !== '');
       return alternatives.some((alternative) =>
-        [...reachAfter(alternative, segments)].some((at) => at < alternative.length),
+        [...reachAfter(alternative, segments, effort)].some((at) => at < alternative.length),
       );
     },
   };
@@ -129,20 +134,17 @@ function compileClass(chars: readonly string[], start: number): { item: Item; en
   return undefined;
 }
 
-function matchSegments(pattern: readonly Segment[], name: readonly string[]): boolean {
-  return reachAfter(pattern, name).has(pattern.length);
-}
-
 /** Which pattern positions can be reached after these segments: a set, so `**` never multiplies the work. */
-function reachAfter(pattern: readonly Segment[], name: readonly string[]): ReadonlySet<number> {
+function reachAfter(pattern: readonly Segment[], name: readonly string[], effort: Effort): ReadonlySet<number> {
   let reached = closure(pattern, new Set([0]));
   for (const segment of name) {
     const next = new Set<number>();
     for (const at of reached) {
+      effort.steps += 1;
       const part = pattern[at];
       if (part === 'anything') {
         if (!segment.startsWith('.')) next.add(at).add(at + 1);
-      } else if (part && matchSegment(part, segment)) next.add(at + 1);
+      } else if (part && matchSegment(part, segment, effort)) next.add(at + 1);
     }
     reached = closure(pattern, next);
   }
@@ -156,11 +158,12 @@ function closure(pattern: readonly Segment[], positions: Set<number>): Set<numbe
 }
 
 /** Greedy with one point of return, the last `*`: linear for one star, pattern times name at worst. */
-function matchSegment(items: readonly Item[], segment: string): boolean {
+function matchSegment(items: readonly Item[], segment: string, effort: Effort): boolean {
   const name = [...segment];
   if (name[0] === '.' && !(items[0]?.kind === 'literal' && items[0].char === '.')) return false;
   let [i, n, star, resume] = [0, 0, -1, 0];
   while (n < name.length) {
+    effort.steps += 1;
     const item = items[i];
     if (item?.kind === 'many') {
       star = i++;

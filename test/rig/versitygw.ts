@@ -17,6 +17,8 @@ export interface VersitygwOptions {
    * closes at once after an early 412, which is how most users meet it: see servers.test.ts.
    */
   readonly keepAlive?: boolean;
+  /** Where its buckets lie, each a folder of plain files: a million objects are made faster by hand. */
+  readonly data?: string;
 }
 
 export async function startVersitygw(options: VersitygwOptions = {}): Promise<S3Server> {
@@ -27,7 +29,7 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<S3
     );
   const home = await Household.begin('versitygw');
   try {
-    const [data, iam, versions] = await Promise.all(
+    const [own, iam, versions] = await Promise.all(
       ['data', 'iam', 'versions'].map(async (name) => {
         const folder = join(home.folder, name);
         await mkdir(folder);
@@ -43,7 +45,7 @@ export async function startVersitygw(options: VersitygwOptions = {}): Promise<S3
         '--quiet',
         ...(options.keepAlive === false ? [] : ['--keep-alive']),
         ...['--port', `127.0.0.1:${port}`, '--access-log', log, '--iam-dir', iam!],
-        ...['posix', '--versioning-dir', versions!, data!],
+        ...['posix', '--versioning-dir', versions!, options.data ?? own!],
       ],
       { ROOT_ACCESS_KEY: 'test', ROOT_SECRET_KEY: 'testsecret' },
     );
