@@ -156,8 +156,8 @@ function dvc(cwd, ids, env) {
     foreach: [${ids.join(', ')}]
     do:
       cmd: cp in/${item}.txt out/${item}.txt
-      deps: [in/${item}.txt]
-      outs: [out/${item}.txt]
+      deps: ["in/${item}.txt"]
+      outs: ["out/${item}.txt"]
 `,
       );
       return [path, 'repro', '-q'];
