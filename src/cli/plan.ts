@@ -1,5 +1,6 @@
 import { durationText } from '../core/duration-text.js';
 import type { Verdict } from '../core/reason.js';
+import { countItems } from '../core/series.js';
 import { newRun } from '../engine/journal.js';
 import { describeDifference } from '../engine/nearest.js';
 import type { Planned } from '../engine/plan.js';
@@ -7,22 +8,23 @@ import { planWorkflow } from '../engine/plan.js';
 import type { Command } from './command.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
-import { beFrugal } from './frugal.js';
+import { keepHeapSmall, keepYoungHeapSmall } from './frugal.js';
 import { loadWork } from './load.js';
 import { printable, type Terminal } from './terminal.js';
 import { type Told, told, toldLine } from './verdict-line.js';
 
 export const plan: Command = async (args, terminal) => {
+  // What it has grown to by the end of loading it keeps.
+  keepYoungHeapSmall();
   const loaded = await loadWork(args, terminal);
   if (!loaded.ok) return EXIT.usage;
   const { workflow, surroundings } = loaded;
   const engine = await engineFor({ args, terminal, surroundings, cache: workflow.cache });
   try {
-    const selection = selectionOf(workflow, args);
-    beFrugal(selection.chosen.length);
+    keepHeapSmall(workflow.steps.reduce((sum, { forEach }) => sum + countItems(forEach), 0));
     const asked = {
       ...askedOf(args, newRun()),
-      selection,
+      selection: selectionOf(workflow, args),
       materialize: args.on('materialize'),
     };
     if (args.on('json')) {

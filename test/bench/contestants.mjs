@@ -5,6 +5,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findPeers, onPath } from './peers.mjs';
 import { s3Contestants } from './s3.mjs';
+import { planContestants } from './scale.mjs';
+import { toolsBeside } from './tools.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -26,9 +28,11 @@ export function contestants(work, { steps, env, server }) {
     ...makes(join(work, 'make'), ids, env),
     ...turbos(join(work, 'turbo'), { ids, peer: peers.turbo, env }),
     wireit(join(work, 'wireit'), ids, peers.wireit),
+    ...toolsBeside(work, { ids, env, nx: peers.nx }),
   ];
   const s3 = s3Contestants(server, { command, version, cwd: work, env });
-  return { p1, p3: [execHit(join(work, 'exec'), command), nodeStart(work)], ...s3 };
+  const p19 = planContestants(work, { steps, command, version, env });
+  return { p1, p3: [execHit(join(work, 'exec'), command), nodeStart(work)], ...s3, p19 };
 }
 
 /** As `node_modules/.bin/stepaside` is one: a link to the built command, started by its first line. */

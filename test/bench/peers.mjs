@@ -1,11 +1,11 @@
 // Where the peers are, and how they come there: never into the repository.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** What performance.md was measured with. */
-const PINNED = { turbo: '2.11.11', wireit: '0.14.13' };
+const PINNED = { turbo: '2.11.11', wireit: '0.14.13', nx: '22' };
 const INSTALL = 'npm run bench -- --install-peers';
 
 export function onPath(name, path = process.env.PATH ?? '') {
@@ -41,7 +41,7 @@ export function findPeers() {
     .find((folder) => existsSync(join(folder, 'turbo')) && existsSync(join(folder, 'wireit')));
   if (!modules) {
     const missing = `not installed (${INSTALL})`;
-    return { turbo: { missing }, wireit: { missing } };
+    return { turbo: { missing }, wireit: { missing }, nx: { missing } };
   }
   const versionOf = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')).version;
   const at = (name) => ({ version: versionOf(name), modules, bin: join(modules, '.bin', name) });
@@ -52,7 +52,8 @@ export function findPeers() {
   const turbo = native
     ? { ...at('turbo'), native }
     : { missing: 'its native program for this machine is not installed' };
-  return { turbo, wireit: at('wireit') };
+  const nx = existsSync(join(modules, 'nx')) ? at('nx') : { missing: `not installed (${INSTALL})` };
+  return { turbo, wireit: at('wireit'), nx };
 }
 
 /** Says what it does. Not measured, so with the user's own environment. */
@@ -74,36 +75,37 @@ export function installPeers(say) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|INIT_CWD$)/i.test(name)));
   const words = ['install', '--prefix', folder, '--no-audit', '--no-fund', ...wanted];
   execFileSync('npm', words, { cwd: folder, env, stdio: ['ignore', 2, 2] });
-  installMake(say);
-  installRclone(say);
-  installAws(folder, say);
+  installPython(folder, say);
+  for (const [program, packaged] of Object.entries(DEBIAN)) installDebian(program, packaged, say);
   if (!findProgram('s5cmd')) say('s5cmd is in no registry of packages: go install github.com/peak/s5cmd/v2@v2.3.0');
 }
 
-function installAws(folder, say) {
-  if (findProgram('aws')) return;
+/** Program -> package of Debian. */
+const DEBIAN = { make: 'make', ninja: 'ninja-build', rclone: 'rclone', time: 'time' };
+/** Program -> package of PyPI. */
+const PYTHON = { aws: 'awscli', luigi: 'luigi', dvc: 'dvc', snakemake: 'snakemake' };
+
+function installPython(folder, say) {
+  const wanted = Object.keys(PYTHON).filter((program) => !findProgram(program));
+  if (wanted.length === 0) return;
   const python = join(folder, 'python');
-  say(`installing awscli into ${python} by pip`);
   execFileSync('python3', ['-m', 'venv', python], { stdio: ['ignore', 2, 2] });
-  execFileSync(join(python, 'bin', 'pip'), ['install', '--quiet', 'awscli'], { stdio: ['ignore', 2, 2] });
+  for (const program of wanted) {
+    say(`installing ${PYTHON[program]} into ${python} by pip`);
+    // Each for itself: what one of them cannot have leaves the others.
+    const { status } = spawnSync(join(python, 'bin', 'pip'), ['install', '--quiet', PYTHON[program]], {
+      stdio: ['ignore', 2, 2],
+    });
+    if (status !== 0) say(`${PYTHON[program]} could not be installed: it will be NOT SHOWN`);
+  }
 }
 
-function installRclone(say) {
-  if (onPath('rclone')) return;
+function installDebian(program, packaged, say) {
+  if (onPath(program)) return;
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    say('rclone is not on PATH: install it (apt-get install rclone, dnf install rclone)');
+    say(`${program} is not on PATH: install it (apt-get install ${packaged})`);
     return;
   }
-  say('installing rclone by apt-get');
-  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'rclone'], { stdio: ['ignore', 2, 2] });
-}
-
-function installMake(say) {
-  if (onPath('make')) return;
-  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    say('make is not on PATH: install it (apt-get install make, dnf install make, xcode-select --install)');
-    return;
-  }
-  say('installing make by apt-get');
-  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'make'], { stdio: ['ignore', 2, 2] });
+  say(`installing ${packaged} by apt-get`);
+  execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', packaged], { stdio: ['ignore', 2, 2] });
 }
