@@ -13,11 +13,15 @@ import type { Tally } from './tally.js';
 
 const open = promisify(fs.open);
 const write = promisify(fs.write);
+const writev = promisify(fs.writev);
 const close = promisify(fs.close);
 const fsync = promisify(fs.fsync);
 
 /** Never over anything and never through a link, whatever a list says: in a folder that was made for it, names are new. */
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** So much of a large file goes to the kernel at once. */
+const RUN_BYTES = 256 * 1024;
 
 type FileEntry = Extract<Entry, { kind: 'file' }>;
 type LinkEntry = Extract<Entry, { kind: 'link' }>;
@@ -174,11 +178,9 @@ async function writeContent(blobs: Blobs, content: Content, fd: number, tally: T
         const from = at;
         at += size;
         await flight.add(async () => {
-          await blobs.stream({ digest, size }, async (piece, offset) => {
-            for (let done = 0; done < piece.byteLength; )
-              done += (await write(fd, piece, done, piece.byteLength - done, from + offset + done)).bytesWritten;
-            tally.bytes += piece.byteLength;
-          });
+          const run = new Run(fd, from, tally);
+          await blobs.stream({ digest, size }, (piece) => run.add(piece));
+          await run.flush();
           tally.storedBytes += size;
         });
       }
@@ -187,6 +189,44 @@ async function writeContent(blobs: Blobs, content: Content, fd: number, tally: T
   } finally {
     // The descriptor is closed next: no write may be under way.
     await flight.ended();
+  }
+}
+
+/** Pieces that follow each other, written several at a time: from a network they are small, and each call wakes a thread. */
+class Run {
+  readonly #fd: number;
+  readonly #tally: Tally;
+  #at: number;
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor(fd: number, at: number, tally: Tally) {
+    this.#fd = fd;
+    this.#at = at;
+    this.#tally = tally;
+  }
+
+  async add(piece: Uint8Array): Promise<void> {
+    this.#pieces.push(piece);
+    this.#bytes += piece.byteLength;
+    if (this.#bytes >= RUN_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    let [pieces, left] = [this.#pieces, this.#bytes];
+    this.#pieces = [];
+    this.#bytes = 0;
+    while (left > 0) {
+      const [only] = pieces;
+      const { bytesWritten } =
+        pieces.length === 1
+          ? await write(this.#fd, only!, 0, only!.byteLength, this.#at)
+          : await writev(this.#fd, pieces, this.#at);
+      this.#at += bytesWritten;
+      this.#tally.bytes += bytesWritten;
+      left -= bytesWritten;
+      pieces = left > 0 ? [Buffer.concat(pieces).subarray(bytesWritten)] : [];
+    }
   }
 }
 

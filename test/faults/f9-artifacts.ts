@@ -7,6 +7,9 @@ import { blake3 } from '../../src/hash.js';
 import type { Tally } from './campaign.js';
 
 const MIB = 2 ** 20;
+export const points = 100_000;
+export const needsServer = false;
+
 /** LIMITS, P8: however large an input is. */
 const LIMIT_MIB = 128;
 /** Of each file and megabyte: a file of 10 GiB beside 100,000 files. */
@@ -24,7 +27,7 @@ export interface Scale {
  * F9 of LIMITS, for artifacts: a file much larger than memory may grow, and a tree of very many files, go in and come
  * back through the command, each in a process of its own, whose peak is asked of the kernel.
  */
-export async function artifactsAtScale({ points, limitMiB = LIMIT_MIB, cli = builtCli() }: Scale): Promise<Tally> {
+export async function campaign({ points, limitMiB = LIMIT_MIB, cli = builtCli() }: Scale): Promise<Tally> {
   const folder = fs.mkdtempSync(join(tmpdir(), 'stepaside-f9-'));
   const examples: string[] = [];
   const peaksMiB: Record<string, number> = {};
@@ -98,5 +101,5 @@ function digestOf(path: string): string {
 
 function builtCli(): string {
   const rig = process.env['STEPASIDE_RIG_FOLDER'];
-  return rig === undefined ? join(import.meta.dirname, '../../dist/cli.js') : join(rig, '../../dist/cli.js');
+  return rig === undefined ? join(import.meta.dirname, '../../dist/stepaside.cjs') : join(rig, '../../dist/stepaside.cjs');
 }
