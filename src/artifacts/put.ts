@@ -12,7 +12,7 @@ import { putKnown, withStats } from './put-known.js';
 import { changed } from './refuse.js';
 import { type Root, writeRoot } from './root.js';
 import type { StatIndex } from './stat-index.js';
-import { stampOf } from './steady.js';
+import { Stamps, stampOf } from './steady.js';
 import { newTally, type Tally } from './tally.js';
 import { TreeListWriter } from './tree-list.js';
 import { beginUpload } from './truce.js';
@@ -78,7 +78,7 @@ async function readTree(
 ): Promise<Root> {
   if (!statSync(folder).isDirectory()) throw new IntegrityError('integrity/list', `${folder} is no folder`);
   const list = new TreeListWriter((page) => context.blobs.put(page));
-  const stamps = context.hash.stream();
+  const stamps = new Stamps(context.hash);
   let breathed = performance.now();
   for (const walked of walkFolder(folder, options.marker)) {
     const { path } = walked;
@@ -89,10 +89,10 @@ async function readTree(
     let isFull: boolean;
     if (walked.kind === 'file') {
       const { content, mode, stats } = await putKnown(context, { path, full }, index);
-      stamps.update(Buffer.from(stampOf(path, stats)));
+      stamps.add(stampOf(path, stats));
       isFull = list.add({ kind: 'file', path, mode, content });
     } else {
-      stamps.update(Buffer.from(stampOf(path, lstatSync(full, { bigint: true }))));
+      stamps.add(stampOf(path, lstatSync(full, { bigint: true })));
       isFull = list.add(walked.kind === 'folder' ? { kind: 'folder', path } : linkOf(walked, full, options));
     }
     if (isFull) await list.turn();
@@ -124,12 +124,12 @@ function linkOf({ kind, path }: Walked, full: string, { links }: PutTreeOptions)
 
 /** The same files, untouched, when all was read: a tree of which parts were read at different times is none. */
 async function stampsOf({ hash }: PutContext, folder: string, marker: string | undefined): Promise<Digest> {
-  const stamps = hash.stream();
+  const stamps = new Stamps(hash);
   let count = 0;
   for (const { path } of walkFolder(folder, marker)) {
     const stats = lstatSync(`${folder}/${path}`, { bigint: true, throwIfNoEntry: false });
     if (stats === undefined) throw changed(`${folder}/${path}`);
-    stamps.update(Buffer.from(stampOf(path, stats)));
+    stamps.add(stampOf(path, stats));
     if (++count % 1000 === 0) await setImmediate();
   }
   return stamps.digest();

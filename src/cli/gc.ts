@@ -3,13 +3,13 @@ import { type Collected, collect } from '../artifacts/collect.js';
 import { type Littered, litterIn, removeLitter } from '../artifacts/litter.js';
 import type { Doomed } from '../artifacts/survey.js';
 import { parseDuration } from '../core/duration.js';
+import { allRecords } from '../engine/all-records.js';
 import { diskPathOf } from '../engine/place-id.js';
+import { type Expired, expire, keepingOf } from '../engine/retain.js';
 import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { type Args, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
-import { type Expired, expire, keepingOf } from './gc-records.js';
-import { allRecords } from './records.js';
 import { printable } from './terminal.js';
 
 export const gc = onArtifacts(async (at) => {

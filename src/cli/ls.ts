@@ -1,8 +1,8 @@
 import { durationText } from '../core/duration-text.js';
 import { formatAge } from '../core/freshness.js';
+import { allRecords } from '../engine/all-records.js';
 import { onCache } from './cache-command.js';
 import { EXIT } from './exit.js';
-import { allRecords } from './records.js';
 import { printable } from './terminal.js';
 
 /** What the cache knows, one record a line. */

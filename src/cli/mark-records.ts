@@ -1,9 +1,10 @@
 import { parseDuration } from '../core/duration.js';
 import type { Entry } from '../core/slot.js';
+import { allRecords, type Found, recordsOfKey } from '../engine/all-records.js';
 import { type AtCache, onCache } from './cache-command.js';
 import { UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
-import { allRecords, type Found, findKey, recordsOfKey } from './records.js';
+import { findKey } from './records.js';
 import { printable } from './terminal.js';
 
 /** Records that the words and options mean; all conditions must hold. */

@@ -1,12 +1,13 @@
 import { durationText } from '../core/duration-text.js';
 import { nameOf } from '../core/key.js';
+import { type Found, recordsOfKey } from '../engine/all-records.js';
 import { journals } from '../engine/journal.js';
 import { componentsOf } from '../engine/nearest.js';
 import { partsIn } from '../engine/situation.js';
 import { onCache } from './cache-command.js';
 import { UsageError } from './command.js';
 import { EXIT } from './exit.js';
-import { type Found, findKey, recordsOfKey } from './records.js';
+import { findKey } from './records.js';
 import { printable } from './terminal.js';
 
 const SHOWN_PARTS = 10;

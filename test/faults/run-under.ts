@@ -32,10 +32,13 @@ interface Under {
   readonly inject?: Injection | undefined;
   /** Only watch these calls. */
   readonly watch?: string | undefined;
+  /** What only makes ready may take long on a busy machine. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** A command, under strace if something is to be done to it. Ends when its orphans have ended, too. */
-export function runUnder(words: readonly string[], { strace, folder, env, inject, watch }: Under): Promise<Ran> {
+export function runUnder(words: readonly string[], asked: Under): Promise<Ran> {
+  const { strace, folder, env, inject, watch, deadlineMs = DEADLINE_MS } = asked;
   const trace = join(folder, 'trace');
   const calls = inject?.call ?? watch;
   const under =
@@ -68,7 +71,7 @@ export function runUnder(words: readonly string[], { strace, folder, env, inject
     const impatient = setTimeout(() => {
       hung = true;
       process.kill(-child.pid!, 'SIGKILL');
-    }, DEADLINE_MS);
+    }, deadlineMs);
     child.on('close', (code, signal) => {
       clearTimeout(impatient);
       done({

@@ -27,7 +27,7 @@ const WRITERS = 10;
 /** Longer than kernels' clocks tick, and else as short as can be: nothing else may hide a mistake. */
 const GRACE_MS = 50;
 const TICK_MS = 20;
-const KEPT_RECORDS = 15;
+const KEPT_RECORDS = 25;
 /** Three of them are chunks. */
 const PIECES = Array.from({ length: 40 }, (_, i) =>
   Buffer.alloc(i < 37 ? 50 + i * 40 : 2 ** 20 + 1 + i, `piece ${i} `),
@@ -46,7 +46,7 @@ async function write(name: string): Promise<void> {
     const known = readdirSync(records);
     const one = known[intBelow(random, known.length)];
     if (dice < 0.3 && one !== undefined) await read(blobs, one);
-    else if (dice < 0.6 && one !== undefined && known.length > KEPT_RECORDS * random())
+    else if (one !== undefined && known.length > 2 * KEPT_RECORDS * random())
       rmSync(join(records, one), { force: true });
     else await make(blobs, `${name}-${n}`);
     process.stdout.write('act\n');

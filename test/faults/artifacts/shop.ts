@@ -49,11 +49,15 @@ export class Shop {
     }
   }
 
-  run(words: readonly string[], more: { readonly inject?: Injection; readonly watch?: string } = {}): Promise<Ran> {
+  run(
+    words: readonly string[],
+    more: { readonly inject?: Injection; readonly watch?: string; readonly ready?: boolean } = {},
+  ): Promise<Ran> {
     const { cli, strace, server, bucket } = this.#tools;
     if (more.inject) this.suffered += 1;
+    const deadlineMs = more.watch === undefined && !more.ready ? undefined : 600_000;
     return runUnder([process.execPath, cli, ...words], {
-      ...{ strace, folder: this.folder, ...more },
+      ...{ strace, folder: this.folder, inject: more.inject, watch: more.watch, deadlineMs },
       env: {
         ...{ AWS_ACCESS_KEY_ID: server.credentials.accessKeyId, AWS_REGION: server.region },
         ...{ AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey, AWS_ENDPOINT_URL_S3: server.endpoint },

@@ -27,4 +27,6 @@ export const MUTANTS = [
   'silent-by-answer',
   'upstream-not-again',
   'check-then-write',
+  'leases-unseen',
+  'tombstone-ungraced',
 ] as const;

@@ -13,6 +13,9 @@ export function judge(trace: readonly Entry[], facts: Facts): readonly string[] 
 
 const SLOT = /^(.*\/v1\/(?:keys|places)\/[^/]+\/[^/]+\/)(\d{8})$/;
 
+/** Whoever wrote a slot and whoever reads it may each be a second off. */
+const CLOCKS_MS = 2_100;
+
 interface Item {
   readonly text: string;
   /** Index of the change in the trace. */
@@ -56,6 +59,8 @@ interface Log {
   committed: { readonly at: number; readonly beat: string; readonly slot: SlotText } | undefined;
   readonly commits: Map<number, number>;
   readonly tombstoned: Set<number>;
+  /** Tombstoned attempt -> when. */
+  readonly givenUp: Map<number, number>;
   /** Acquisition -> by whom and when. */
   readonly acquired: Map<number, { readonly beat: string; readonly at: number }>;
   readonly released: Set<number>;
@@ -75,7 +80,7 @@ interface SlotText {
     readonly attempts?: readonly number[];
     readonly undo?: boolean;
     readonly untouched?: boolean;
-    readonly record?: { readonly attempt: number };
+    readonly record?: { readonly attempt: number; readonly outputs: readonly { readonly artifact?: string }[] };
   };
 }
 
@@ -108,6 +113,10 @@ class Oracle {
   readonly #decided = new Map<string, Extract<Entry, { kind: 'decided' }>>();
   readonly #markerTouched = new Map<string, number>();
   readonly #markerRead = new Set<string>();
+  /** What a sweeper took and nobody has kept since. */
+  readonly #swept = new Set<string>();
+  /** Records by what they keep. */
+  readonly #keepers = new Map<string, { readonly name: string; readonly log: Log; readonly attempt: number }[]>();
   #at = 0;
   #t = 0;
 
@@ -155,6 +164,12 @@ class Oracle {
         return this.#wrong(`process ${entry.by} broke: ${entry.error}`);
       case 'crashed':
         return;
+      case 'kept':
+        this.#swept.delete(entry.digest);
+        return;
+      case 'swept':
+        this.#swept.add(entry.digest);
+        return this.#sweep(entry.digest);
       default:
         return entry satisfies never;
     }
@@ -222,6 +237,7 @@ class Oracle {
         committed: undefined,
         commits: new Map(),
         tombstoned: new Set(),
+        givenUp: new Map(),
         acquired: new Map(),
         released: new Set(),
         untouched: new Set(),
@@ -271,16 +287,36 @@ class Oracle {
         log.open = undefined;
         log.committed = { ...mark, slot };
         if (entry.record) this.#record(name, log, attempt, by.beat);
+        for (const { artifact } of entry.record?.outputs ?? [])
+          if (artifact !== undefined) this.#keeps(artifact, { name, log, attempt });
         return;
       }
       case 'tombstone':
         if (entry.attempts?.length === 0) log.open = mark;
         for (const attempt of entry.attempts ?? []) {
           if (entry.undo) log.tombstoned.delete(attempt);
-          else log.tombstoned.add(attempt);
+          else {
+            log.tombstoned.add(attempt);
+            log.givenUp.set(attempt, this.#t);
+          }
         }
         return;
       default:
+    }
+  }
+
+  #keeps(artifact: string, record: { readonly name: string; readonly log: Log; readonly attempt: number }): void {
+    if (this.#swept.has(artifact)) this.#wrong(`${record.name} has a record of ${artifact}, which was swept`);
+    this.#keepers.set(artifact, [...(this.#keepers.get(artifact) ?? []), record]);
+  }
+
+  /** Only what no record names, or what was given up so long ago that nobody takes it back. */
+  #sweep(artifact: string): void {
+    for (const { name, log, attempt } of this.#keepers.get(artifact) ?? []) {
+      const since = log.tombstoned.has(attempt) ? log.givenUp.get(attempt)! : undefined;
+      if (since === undefined) this.#wrong(`${artifact} was swept, and a record of ${name} names it`);
+      else if (this.#t - since < this.#facts.graceMs - CLOCKS_MS)
+        this.#wrong(`${artifact} was swept, and the record of ${name} could still be taken back`);
     }
   }
 

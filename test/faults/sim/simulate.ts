@@ -9,6 +9,7 @@ import { beatOnce } from '../../../src/engine/beat.js';
 import { beatKey, type Cache, keyLog, placeLog } from '../../../src/engine/cache.js';
 import type { Engine, Execute, Keeper, WritablePlaces } from '../../../src/engine/engine.js';
 import type { Event, Outcome } from '../../../src/engine/events.js';
+import { keepingOf } from '../../../src/engine/retain.js';
 import { runWorkflow } from '../../../src/engine/run.js';
 import { Watch } from '../../../src/engine/watch.js';
 import { work } from '../../../src/engine/work.js';
@@ -30,6 +31,8 @@ const BEAT_MS = 1500;
 /** Faults end then, and nobody may be at work much longer. */
 const FAULTS_END_MS = 150_000;
 const DEADLINE_MS = 3_600_000;
+/** What was kept or given up longer ago than this may be swept. */
+const GRACE_MS = 8_000;
 
 export interface Simulated {
   readonly violations: readonly string[];
@@ -91,12 +94,17 @@ export async function simulate(seed: number): Promise<Simulated> {
     work: new Map<number, ReadonlyMap<string, Work>>(),
     beats: new Map<number, string>(),
     ttlMs: TTL_MS,
+    graceMs: GRACE_MS,
     cache: CACHE,
     clean: [] as number[],
   };
   const processes: Process[] = [];
   /** What was kept, by digest: names below the place, and what they say. */
   const kept = new Map<string, ReadonlyMap<string, string>>();
+  const keptAt = new Map<string, number>();
+  /** Whoever keeps something, and whoever sweeps: each waits for the other. */
+  const keeping = new Set<Process>();
+  let sweeping: Process | undefined;
   let runs = 0;
 
   function engineOf(process: Process, events: (event: Event) => void, { behaviour, works }: Planned): Engine {
@@ -110,14 +118,7 @@ export async function simulate(seed: number): Promise<Simulated> {
         throw new Error(`simulation: no such place ${location.path}`);
       },
     };
-    const skew = world.below(2000) - 1000;
-    const cache: Cache = {
-      uri: `${scheme}${CACHE}`,
-      store: prefixed(store, CACHE),
-      hash,
-      latch: 'exclusive',
-      now: () => EPOCH + Math.round(world.now) + skew,
-    };
+    const cache = cacheOf(store, world.below(2000) - 1000);
     const self: Holder = {
       host: `host-${process.id}`,
       boot: `boot-${process.id}`,
@@ -163,6 +164,52 @@ export async function simulate(seed: number): Promise<Simulated> {
     };
   }
 
+  function cacheOf(store: Store, skew: number): Cache {
+    return {
+      uri: `${scheme}${CACHE}`,
+      store: prefixed(store, CACHE),
+      hash,
+      latch: 'exclusive',
+      now: () => EPOCH + Math.round(world.now) + skew,
+    };
+  }
+
+  // By dice of its own: the histories of seeds without a sweep stay what they are.
+  const dice = randomFrom(seed ^ 0x5eed);
+  let sweeps = 0;
+  function sweepLater(afterMs: number): void {
+    // As gc itself, which refuses where listings lag.
+    if (!strongList || dice() > 0.25 || sweeps >= 3) return;
+    const sweeper = new Process(world, -++sweeps);
+    if (dice() < 0.1) sweeper.crashAtCall = 1 + Math.floor(dice() * 20);
+    world.in(afterMs + dice() * 15_000, () => void (sweeping === undefined && sweep(sweeper)));
+  }
+
+  /** What gc does to what is kept, by the engine's own word of what stays: asked twice, and nobody keeps meanwhile. */
+  async function sweep(process: Process): Promise<void> {
+    const cache = cacheOf(faultyStore({ disk, process, kind, strongList, remote }), 0);
+    const old = cache.now() - GRACE_MS;
+    const doomed = async (among: Iterable<string>) => {
+      const { kept: named, since = old } = await keepingOf(cache, { now: cache.now(), graceMs: GRACE_MS });
+      return [...among].filter((one) => !named.has(one as Digest) && (keptAt.get(one) ?? old) < Math.min(old, since));
+    };
+    try {
+      const first = await doomed(kept.keys());
+      sweeping = process;
+      while ([...keeping].some(({ dead }) => !dead)) await process.sleep(50);
+      for (const digest of await doomed(first)) {
+        await process.sleep(10);
+        if (!kept.delete(digest)) continue;
+        world.inject('swept');
+        world.note({ kind: 'swept', digest });
+      }
+    } catch {
+      // A log that cannot be read may name anything: nothing goes.
+    } finally {
+      sweeping = undefined;
+    }
+  }
+
   /** Keeps what lies at a place as it is in one moment, and puts it back in two: what was there goes, what was kept comes. */
   function keeperOf(process: Process, works: ReadonlyMap<string, Work>): Keeper {
     const by = `process:${process.id}`;
@@ -181,10 +228,16 @@ export async function simulate(seed: number): Promise<Simulated> {
     const moment = () => process.sleep(world.random() * 200);
     return {
       async keep(location) {
+        while (sweeping && !sweeping.dead) await process.sleep(50);
+        keeping.add(process);
         await moment();
         const contents = contentsAt(keyOf(location));
         const digest = `kept-${tag(JSON.stringify([...contents]))}`;
         kept.set(digest, contents);
+        keptAt.set(digest, EPOCH + world.now);
+        keeping.delete(process);
+        world.note({ kind: 'kept', digest });
+        sweepLater(GRACE_MS);
         // Some of it is lost by and by.
         if (world.chance(0.1)) world.in(world.random() * 60_000, () => void kept.delete(digest));
         await moment();
@@ -363,7 +416,6 @@ export async function simulate(seed: number): Promise<Simulated> {
   const foreign = world.chance(0.6) ? 1 + world.below(6) : 0;
   for (let i = 0; i < foreign; i++) world.in(world.random() * (spread + 40_000), () => meddle(world, disk, plans));
   if (world.chance(0.2)) world.in(world.random() * (spread + 40_000), () => void invalidate());
-
   /** What `stepaside invalidate` does: a tombstone for the newest record of some key. */
   async function invalidate(): Promise<void> {
     const process = new Process(world, 1000);
@@ -379,6 +431,7 @@ export async function simulate(seed: number): Promise<Simulated> {
       const newest = view.records.at(-1);
       if (!newest) return;
       world.inject('invalidate');
+      sweepLater(0);
       const by: Holder = { host: '?', boot: '?', pidns: '?', pid: 0, started: '?', beat: 'beat-admin' };
       const entry = { kind: 'tombstone', attempts: [newest.attempt], undo: false, why: 'simulated' } as const;
       await log.appendAfter(view, entry, by);

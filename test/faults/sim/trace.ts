@@ -31,6 +31,8 @@ export type Entry = {
   | { readonly kind: 'ended'; readonly by: number; readonly step: string; readonly ended: string }
   | { readonly kind: 'broke'; readonly by: number; readonly error: string }
   | { readonly kind: 'crashed'; readonly by: number }
+  /** Bytes were kept by their digest; and a sweeper took them. */
+  | { readonly kind: 'kept' | 'swept'; readonly digest: string }
 );
 
 type Plain<T> = T extends { readonly t: number } ? Omit<T, 't'> : never;
@@ -63,6 +65,8 @@ export interface Facts {
   /** The name of a process's heartbeat. */
   readonly beats: ReadonlyMap<number, string>;
   readonly ttlMs: number;
+  /** What is given up can be taken back for so long. */
+  readonly graceMs: number;
   readonly cache: string;
   /** Begun when all faults were over, in this order. */
   readonly clean: readonly number[];
