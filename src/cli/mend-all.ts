@@ -1,11 +1,11 @@
 import type { Verified } from '../artifacts/verify.js';
 import type { Digest } from '../core/brand.js';
 import type { Location } from '../core/location.js';
+import { allRecords } from '../engine/all-records.js';
 import { mend } from '../engine/mend.js';
 import { keeperOf } from '../keeper.js';
 import { diskPath } from '../preset.js';
 import type { AtArtifacts } from './at-artifacts.js';
-import { allRecords } from './records.js';
 
 /** Which of them are whole again, and of which step the bytes were. */
 export async function mendAll(at: AtArtifacts, broken: Verified['broken']): Promise<ReadonlyMap<Digest, string>> {
