@@ -101,5 +101,7 @@ function digestOf(path: string): string {
 
 function builtCli(): string {
   const rig = process.env['STEPASIDE_RIG_FOLDER'];
-  return rig === undefined ? join(import.meta.dirname, '../../dist/stepaside.cjs') : join(rig, '../../dist/stepaside.cjs');
+  return rig === undefined
+    ? join(import.meta.dirname, '../../dist/stepaside.cjs')
+    : join(rig, '../../dist/stepaside.cjs');
 }

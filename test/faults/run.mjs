@@ -18,7 +18,7 @@ const flags = Object.fromEntries(
   process.argv.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')),
 );
 const known = readdirSync(here)
-  .filter((name) => /^f\d+[a-z]?\.ts$/.test(name))
+  .filter((name) => /^(f\d+[a-z]?|f9-(listing|artifacts))\.ts$/.test(name))
   .map((name) => name.slice(0, -3));
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const ids = wanted.length === 0 ? known : wanted.map((word) => word.toLowerCase());
