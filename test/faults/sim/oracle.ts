@@ -180,8 +180,13 @@ class Oracle {
     const [first, second] = this.#facts.clean;
     if (first === undefined || second === undefined) return;
     const [made, found] = [this.#endings.get(first) ?? [], this.#endings.get(second) ?? []];
-    for (const ended of [...made, ...found])
-      if (!/^(avoided|ran)/.test(ended)) this.#wrong(`after all faults a clean process ended: ${ended}`);
+    for (const endings of [made, found]) {
+      // A person has to say what is to go: who needs that step waits for it, and nobody else.
+      const isStuck = endings.includes('refused parts-changed');
+      const well = isStuck ? /^(avoided|ran|refused parts-changed|not-begun)/ : /^(avoided|ran)/;
+      for (const ended of endings)
+        if (!well.test(ended)) this.#wrong(`after all faults a clean process ended: ${ended}`);
+    }
     const works = [...this.#facts.work.get(first)!.values()];
     if (works.every(({ places }) => places.every(({ mode }) => mode !== undefined))) {
       const unrecorded = made.find((ended) => ended.startsWith('ran') && ended !== 'ran recorded');
@@ -605,6 +610,8 @@ class Oracle {
       if (!run || !slot) return this.#wrong(`process ${by} says that it recorded ${step}, and there is no record`);
       for (const { at } of work.places) this.#unchanged(run, at);
     }
+    if (ended === 'refused parts-changed' && !this.#isInTheWay(by, work))
+      this.#wrong(`process ${by} refused ${step}, and nothing there is in the way of what was kept`);
     if (ended === 'refused failed-elsewhere') {
       const { log } = this.#decided.get(`${by} ${step}`)!;
       const { acquired, untouched } = this.#log(log!);
@@ -614,6 +621,17 @@ class Oracle {
           `process ${by} gave up ${step} after ${work.attempts} failures elsewhere, and only ${others.size} others tried`,
         );
     }
+  }
+
+  /** It was shown something that no run of this work has left, where nobody may remove it. */
+  #isInTheWay(by: number, work: Work): boolean {
+    const recorded = [...this.#runs.values()].filter(
+      (run) => run.over?.ok && run.recorded !== undefined && run.work.label === work.label,
+    );
+    return work.places.some(({ at, extrasStay }) => {
+      const there = [...(this.#shown.get(`${by} ${at}`)?.items.keys() ?? [])];
+      return extrasStay && recorded.some(({ left }) => there.some((key) => !left.get(at)?.items.has(key)));
+    });
   }
 
   /** Who says "recorded" has seen, after the record, that what he recorded still stands. */

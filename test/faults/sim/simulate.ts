@@ -556,6 +556,7 @@ function plansOf(
       mode,
       marker: name ? { at: `${at}${name}`, by } : undefined,
       log: logOf(`${scheme}${at}`),
+      extrasStay: keeps && scheme.startsWith('s3:') && mode !== 'replace',
     };
     return { output, spec };
   };

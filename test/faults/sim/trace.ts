@@ -57,6 +57,8 @@ export interface PlaceSpec {
   readonly marker: { readonly at: string; readonly by: 'stepaside' | 'producer' } | undefined;
   /** The folder of its log in the cache. */
   readonly log: string;
+  /** What is kept is put back, but nothing is removed for it: whoever finds more there has to ask a person. */
+  readonly extrasStay: boolean;
 }
 
 export interface Facts {
