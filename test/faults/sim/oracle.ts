@@ -72,6 +72,8 @@ interface Log {
 
 interface SlotText {
   readonly n: number;
+  /** When it was thought out, by its writer's clock; a slow or repeated request may bring it much later. */
+  readonly at: number;
   readonly by: { readonly beat: string };
   readonly entry: {
     readonly kind: string;
@@ -108,7 +110,12 @@ class Oracle {
   readonly #denied = new Map<string, number>();
   readonly #runs = new Map<number, Run>();
   readonly #beats = new Map<string, { at: number; t: number; text: string | undefined; before: number }>();
-  readonly #beatRead = new Map<string, { first: number; text: string | undefined; last: number }>();
+  /** By who read and whose heartbeat: how long it was seen unchanged, one after the other. */
+  readonly #beatRead = new Map<string, { first: number; text: string | undefined; last: number }[]>();
+  /** Who took from whom. */
+  readonly #taken = new Set<string>();
+  /** What a process was shown of a key's log before it began to let go of its leases. */
+  readonly #atRelease = new Map<string, LogShown>();
   readonly #endings = new Map<number, string[]>();
   readonly #decided = new Map<string, Extract<Entry, { kind: 'decided' }>>();
   readonly #markerTouched = new Map<string, number>();
@@ -151,6 +158,7 @@ class Oracle {
         return;
       case 'decided':
         this.#decided.set(`${entry.by} ${entry.step}`, entry);
+        this.#atRelease.delete(`${entry.by} ${entry.log}`);
         if (entry.action === 'skip') this.#skip(entry);
         if (entry.action === 'run') this.#run(entry);
         return;
@@ -271,7 +279,7 @@ class Oracle {
     const mark = { at: this.#at, beat: by.beat };
     switch (entry.kind) {
       case 'acquire':
-        if (log.held) this.#takeover(name, log.held, by.beat);
+        if (log.held) this.#takeover(name, log.held, slot);
         log.held = { n, beat: by.beat, at: this.#t };
         log.open = mark;
         log.acquired.set(n, mark);
@@ -279,6 +287,7 @@ class Oracle {
       case 'release':
         if (log.held?.n !== entry.attempt) this.#wrong(`${key} releases what it does not hold`);
         log.held = undefined;
+        this.#letGo(name, by.beat);
         log.released.add(entry.attempt!);
         if (entry.untouched) log.untouched.add(entry.attempt!);
         return;
@@ -345,14 +354,31 @@ class Oracle {
   }
 
   /** Only from who was silent for the whole ttl while somebody watched. */
-  #takeover(name: string, held: NonNullable<Log['held']>, beat: string): void {
+  #takeover(name: string, held: NonNullable<Log['held']>, { at, by: { beat } }: SlotText): void {
     if (held.beat === beat) return this.#wrong(`${beat} takes ${name} from itself`);
-    const by = this.#who(beat);
-    const seen = this.#beatRead.get(`${by} ${held.beat}`);
+    // Signs of life that came after the decision cannot have been heeded: the holder's commit is fenced off, no more.
+    const decided = at - this.#facts.epoch + CLOCKS_MS;
+    const seen = this.#beatRead.get(`${this.#who(beat)} ${held.beat}`)?.findLast(({ first }) => first <= decided);
+    // All that one held is taken by one decision, log after log.
+    const taken = `${beat} ${held.beat}`;
+    if (this.#taken.has(taken)) return;
+    this.#taken.add(taken);
     if (!seen || seen.last - seen.first < this.#facts.ttlMs)
       this.#wrong(
         `${beat} takes ${name} from ${held.beat}, whom it has seen silent for ${seen ? Math.round(seen.last - seen.first) : 0} ms only`,
       );
+  }
+
+  /** What it learns from now on comes too late for what it did: that ended when it let go. */
+  #letGo(name: string, beat: string): void {
+    const by = this.#who(beat);
+    for (const { step, places } of this.#facts.work.get(by!)?.values() ?? []) {
+      const log = this.#decided.get(`${by} ${step}`)?.log;
+      const key = `${by} ${log}`;
+      const shown = this.#logShown.get(key);
+      if (shown && !this.#atRelease.has(key) && (log === name || places.some((place) => place.log === name)))
+        this.#atRelease.set(key, shown);
+    }
   }
 
   #who(beat: string): number | undefined {
@@ -371,9 +397,10 @@ class Oracle {
     if (beat === undefined) return;
     const text = this.#items.get(key)?.text;
     const name = `${by} ${beat}`;
-    const known = this.#beatRead.get(name);
-    if (known && known.text === text) known.last = this.#t;
-    else this.#beatRead.set(name, { first: this.#t, last: this.#t, text });
+    const known = this.#beatRead.get(name) ?? [];
+    const last = known.at(-1);
+    if (last && last.text === text) last.last = this.#t;
+    else this.#beatRead.set(name, [...known, { first: this.#t, last: this.#t, text }]);
   }
 
   #stateAt(place: string): { readonly state: string; readonly items: ReadonlyMap<string, Item> } {
@@ -577,7 +604,8 @@ class Oracle {
   #restored(by: number, work: Work): void {
     const who = `process ${by} says that it restored ${work.step}`;
     const { log } = this.#decided.get(`${by} ${work.step}`)!;
-    const known = log === undefined ? undefined : this.#logShown.get(`${by} ${log}`);
+    const name = `${by} ${log}`;
+    const known = this.#atRelease.get(name) ?? this.#logShown.get(name);
     const dead = new Set(
       [...(known?.recordedBy ?? [])].filter(([attempt]) => known?.tombstoned.has(attempt)).map(([, run]) => run),
     );

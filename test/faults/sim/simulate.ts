@@ -95,6 +95,7 @@ export async function simulate(seed: number): Promise<Simulated> {
     beats: new Map<number, string>(),
     ttlMs: TTL_MS,
     graceMs: GRACE_MS,
+    epoch: EPOCH,
     cache: CACHE,
     clean: [] as number[],
   };

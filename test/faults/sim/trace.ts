@@ -70,6 +70,8 @@ export interface Facts {
   /** What is given up can be taken back for so long. */
   readonly graceMs: number;
   readonly cache: string;
+  /** What clocks show when a history begins. */
+  readonly epoch: number;
   /** Begun when all faults were over, in this order. */
   readonly clean: readonly number[];
 }
