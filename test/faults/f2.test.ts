@@ -22,7 +22,7 @@ it(`F2: ${SEEDS} histories of crashes, pauses and races, and nothing is skipped 
 it(`F2: each of ${MUTANTS.length} mutants of the engine is caught`, async () => {
   const run = join(import.meta.dirname, 'run.mjs');
   // The same seeds each time: which of them catch which mutant is luck, and a test must not depend on it.
-  const words = [run, 'F2', '--mutants', '--points=1500', '--seed=1'];
+  const words = [run, 'F2', '--mutants', '--points=6000', '--seed=1'];
   const { stdout } = await promisify(execFile)(process.execPath, words).catch((error: { stdout: string }) => error);
   const tally = JSON.parse(stdout) as { examples: string[]; caught: object };
   expect(tally.examples).toEqual([]);
