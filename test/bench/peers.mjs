@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 /** What performance.md was measured with. */
-const PINNED = { turbo: '2.11.11', wireit: '0.14.13', nx: '22' };
+const PINNED = { turbo: '2.11.11', wireit: '0.14.13', nx: '22', cacache: '20' };
 const INSTALL = 'npm run bench -- --install-peers';
 
 export function onPath(name, path = process.env.PATH ?? '') {
@@ -41,7 +41,7 @@ export function findPeers() {
     .find((folder) => existsSync(join(folder, 'turbo')) && existsSync(join(folder, 'wireit')));
   if (!modules) {
     const missing = `not installed (${INSTALL})`;
-    return { turbo: { missing }, wireit: { missing }, nx: { missing } };
+    return { turbo: { missing }, wireit: { missing }, nx: { missing }, cacache: { missing } };
   }
   const versionOf = (name) => JSON.parse(readFileSync(join(modules, name, 'package.json'), 'utf8')).version;
   const at = (name) => ({ version: versionOf(name), modules, bin: join(modules, '.bin', name) });
@@ -52,8 +52,8 @@ export function findPeers() {
   const turbo = native
     ? { ...at('turbo'), native }
     : { missing: 'its native program for this machine is not installed' };
-  const nx = existsSync(join(modules, 'nx')) ? at('nx') : { missing: `not installed (${INSTALL})` };
-  return { turbo, wireit: at('wireit'), nx };
+  const later = (name) => (existsSync(join(modules, name)) ? at(name) : { missing: `not installed (${INSTALL})` });
+  return { turbo, wireit: at('wireit'), nx: later('nx'), cacache: later('cacache') };
 }
 
 /** Says what it does. Not measured, so with the user's own environment. */
@@ -77,13 +77,41 @@ export function installPeers(say) {
   execFileSync('npm', words, { cwd: folder, env, stdio: ['ignore', 2, 2] });
   installPython(folder, say);
   for (const [program, packaged] of Object.entries(DEBIAN)) installDebian(program, packaged, say);
-  if (!findProgram('s5cmd')) say('s5cmd is in no registry of packages: go install github.com/peak/s5cmd/v2@v2.3.0');
+  for (const [program, source] of Object.entries(GO))
+    if (!findProgram(program)) say(`${program} is in no registry of packages: go install ${source}`);
 }
 
 /** Program -> package of Debian. */
-const DEBIAN = { make: 'make', ninja: 'ninja-build', rclone: 'rclone', time: 'time' };
+const DEBIAN = {
+  make: 'make',
+  ninja: 'ninja-build',
+  time: 'time',
+  borg: 'borgbackup',
+  curl: 'curl',
+  rclone: 'rclone',
+  restic: 'restic',
+  rsync: 'rsync',
+};
 /** Program -> package of PyPI. */
 const PYTHON = { aws: 'awscli', luigi: 'luigi', dvc: 'dvc', snakemake: 'snakemake' };
+/** Program -> where its sources are. */
+const GO = {
+  s5cmd: 'github.com/peak/s5cmd/v2@v2.3.0',
+  desync: 'github.com/folbricht/desync/cmd/desync@latest',
+};
+
+/** Why somebody who is asked for is not there, and how he comes. */
+export function howToGet(program) {
+  if (GO[program]) return `${program} is not on PATH (go install ${GO[program]})`;
+  if (PYTHON[program]) return `${program} is not installed (${INSTALL})`;
+  return `${program} is not on PATH (apt-get install ${DEBIAN[program] ?? program})`;
+}
+
+/** The first number with a dot in it that the program tells of itself. */
+export function versionOf(path, words = ['--version']) {
+  const { stdout } = spawnSync(path, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  return /\d+\.\d+[.\d]*/.exec(stdout ?? '')?.[0] ?? 'unknown';
+}
 
 function installPython(folder, say) {
   const wanted = Object.keys(PYTHON).filter((program) => !findProgram(program));

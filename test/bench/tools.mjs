@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findProgram } from './peers.mjs';
+import { findProgram, howToGet, versionOf } from './peers.mjs';
 
 /** `ids`, `env`, and of the peers that npm has, where they are. */
 export function toolsBeside(work, { ids, env, nx }) {
@@ -17,7 +17,7 @@ export function toolsBeside(work, { ids, env, nx }) {
 
 function ninja(cwd, ids, env) {
   const path = findProgram('ninja', env.PATH);
-  if (!path) return { name: 'ninja', missing: 'ninja is not on PATH (apt-get install ninja-build)' };
+  if (!path) return { name: 'ninja', missing: howToGet('ninja') };
   return {
     ...laidOut(cwd, ids, 'ninja', versionOf(path)),
     command: [path],
@@ -33,7 +33,7 @@ function ninja(cwd, ids, env) {
 }
 
 /** CI is set for everyone, and then it starts no daemon; without one it puts its outputs back from its cache each time. */
-function nxWorkspace(cwd, { ids, env, peer }) {
+export function nxWorkspace(cwd, { ids, env, peer }) {
   if (peer.missing) return { name: 'nx', missing: peer.missing };
   const n = ids.length;
   const command = [process.execPath, peer.bin, 'run-many', '-t', 'build'];
@@ -76,7 +76,7 @@ function nxWorkspace(cwd, { ids, env, peer }) {
 
 function snakemake(cwd, ids, env) {
   const path = findProgram('snakemake', env.PATH);
-  if (!path) return { name: 'snakemake', missing: missingOf('snakemake') };
+  if (!path) return { name: 'snakemake', missing: howToGet('snakemake') };
   const command = [path, '--cores', '2'];
   return {
     ...laidOut(cwd, ids, 'snakemake', versionOf(path)),
@@ -103,7 +103,7 @@ rule step:
 /** With the scheduler in its own process: a daemon would only add to it. */
 function luigi(cwd, ids, env) {
   const path = findProgram('luigi', env.PATH);
-  if (!path) return { name: 'Luigi', missing: missingOf('luigi') };
+  if (!path) return { name: 'Luigi', missing: howToGet('luigi') };
   const command = [path, '--module', 'bench', 'All', '--local-scheduler'];
   return {
     ...laidOut(cwd, ids, 'Luigi', packageVersion(path, 'luigi')),
@@ -138,7 +138,7 @@ class All(luigi.WrapperTask):
 
 function dvc(cwd, ids, env) {
   const path = findProgram('dvc', env.PATH);
-  if (!path) return { name: 'DVC', missing: missingOf('dvc') };
+  if (!path) return { name: 'DVC', missing: howToGet('dvc') };
   return {
     ...laidOut(cwd, ids, 'DVC', versionOf(path)),
     command: [path, 'repro'],
@@ -170,14 +170,6 @@ function dvc(cwd, ids, env) {
 
 function laidOut(cwd, ids, name, version) {
   return { name, version, cwd, outputs: ids.map((i) => join(cwd, `out/${i}.txt`)) };
-}
-
-function missingOf(name) {
-  return `${name} is not installed (npm run bench -- --install-peers)`;
-}
-
-function versionOf(path) {
-  return /\d+\.\d+[.\d]*/.exec(spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout ?? '')?.[0] ?? 'unknown';
 }
 
 /** Of what does not tell its own. */
