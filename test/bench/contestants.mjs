@@ -1,12 +1,10 @@
 // The contestants: the same work laid out for each, the command that finds it done, and the proof that it did nothing.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findPeers, onPath } from './peers.mjs';
-import { s3Contestants } from './s3.mjs';
-import { planContestants } from './scale.mjs';
-import { toolsBeside } from './tools.mjs';
+import { onPath } from './peers.mjs';
+import { nxWorkspace, toolsBeside } from './tools.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -15,38 +13,58 @@ export const bin = join(root, manifest.bin.stepaside);
 export const version = manifest.version;
 
 /**
- * Every contestant, as `{ name, version, command, cwd, outputs, proof, prepare }`, or `{ name, missing }`.
- * `proof` gets all that the command printed and says whether it was a no-op.
+ * P1 (and P2), P3 and P7. Every contestant of the bench is `{ name, version, command, cwd, env, outputs, proof, prepare }`,
+ * or `{ name, missing }`. `proof` gets all that the command printed and says whether it did what is measured: nothing at
+ * all, or, where there is a `reset` (before each sample, and `clear` after it), the work.
  */
-export function contestants(work, { steps, env, server }) {
-  const peers = findPeers();
-  const ids = Array.from({ length: steps }, (_, i) => i);
-  const command = linkBin(work);
-  const p1 = [
+export const LOCAL_GROUPS = {
+  P1: ({ work, ids, command, env, peers }) => [
     ours(join(work, 'stepaside'), { ids, command }),
     rehashing(join(work, 'stepaside'), { ids, command }),
     ...makes(join(work, 'make'), ids, env),
     ...turbos(join(work, 'turbo'), { ids, peer: peers.turbo, env }),
     wireit(join(work, 'wireit'), ids, peers.wireit),
     ...toolsBeside(work, { ids, env, nx: peers.nx }),
-  ];
-  const s3 = s3Contestants(server, { command, version, cwd: work, env });
-  const p19 = planContestants(work, { steps, command, version, env });
-  return { p1, p3: [execHit(join(work, 'exec'), command), nodeStart(work)], ...s3, p19 };
+  ],
+  P3: ({ work, command }) => [execHit(join(work, 'exec'), command), nodeStart(work)],
+  P7: ({ work, ids, command, env, peers }) =>
+    [
+      ours(join(work, 'P7', 'stepaside'), { ids, command, keep: true }),
+      turbos(join(work, 'P7', 'turbo'), { ids, peer: peers.turbo, env })[0],
+      wireit(join(work, 'P7', 'wireit'), ids, peers.wireit),
+      nxWorkspace(join(work, 'P7', 'nx'), { ids, env, peer: peers.nx }),
+    ].map(restoring),
+};
+
+/** The same with its outputs deleted before each sample: who finds the work done has to bring them back. */
+function restoring(one) {
+  if (one.missing) return one;
+  return {
+    ...one,
+    resources: true,
+    reset() {
+      for (const path of one.outputs) rmSync(path, { force: true });
+    },
+    proof: (text) =>
+      (one.restored ?? one.proof)(text) &&
+      one.outputs.every((path, i) => readFileSync(path, 'utf8') === `input ${i}\n`),
+    proven: `${one.outputs.length} files with their contents, no command run`,
+  };
 }
 
 /** As `node_modules/.bin/stepaside` is one: a link to the built command, started by its first line. */
-function linkBin(work) {
+export function linkBin(work) {
   mkdirSync(join(work, 'bin'));
   const link = join(work, 'bin', 'stepaside');
   symlinkSync(bin, link);
   return link;
 }
 
-function ours(cwd, { ids, command }) {
+function ours(cwd, { ids, command, keep = false }) {
   const n = ids.length;
   return {
     name: 'stepaside',
+    ours: true,
     version,
     command: [command, 'run'],
     cwd,
@@ -59,7 +77,7 @@ function ours(cwd, { ids, command }) {
         (i) => `  - name: s${i}
     run: [cp, in/${i}.txt, out/${i}.txt]
     inputs: { files: [in/${i}.txt] }
-    outputs: [{ path: out/${i}.txt, atomic: true }]
+    outputs: [{ path: out/${i}.txt, atomic: true${keep ? ', keep: artifact' : ''} }]
 `,
       );
       put(
@@ -196,6 +214,7 @@ function execHit(cwd, command) {
   const words = [command, 'exec', '--output', 'out.txt', '--', 'cp', 'in.txt', 'out.txt'];
   return {
     name: 'stepaside',
+    ours: true,
     version,
     command: words,
     cwd,
@@ -221,25 +240,26 @@ function nodeStart(cwd) {
   };
 }
 
-/** Does the work once. Says why not, if it cannot: a peer that chokes on this is not shown. */
+/** Does the work once, by a command or all by itself. Says why not, if it cannot: a peer that chokes on this is not shown. */
 export function prepare(contestant, env) {
   if (contestant.missing || !contestant.prepare) return contestant;
-  const first = contestant.prepare();
-  const { words, env: own } = Array.isArray(first) ? { words: first, env } : first;
-  const ran = spawnSync(words[0], words.slice(1), {
-    cwd: contestant.cwd,
-    env: { ...own, ...contestant.env },
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-  });
-  const gone = contestant.outputs.filter((path) => !existsSync(path));
-  if (ran.status === 0 && gone.length === 0) return contestant;
-  const last = `${ran.stdout}${ran.stderr}`.trim().split('\n').slice(-3).join(' | ');
-  const { name } = contestant;
-  return {
-    name,
-    missing: `its first run ended with ${ran.status ?? ran.signal}, ${gone.length} outputs missing: ${last}`,
-  };
+  const { name, cwd, outputs } = contestant;
+  try {
+    const first = contestant.prepare();
+    if (!first) return contestant;
+    const { words, env: own } = Array.isArray(first) ? { words: first, env } : first;
+    const options = { cwd, env: { ...own, ...contestant.env }, encoding: 'utf8', maxBuffer: 2 ** 28 };
+    const ran = spawnSync(words[0], words.slice(1), options);
+    const gone = outputs.filter((path) => !existsSync(path));
+    if (ran.status === 0 && gone.length === 0) return contestant;
+    const last = `${ran.stdout}${ran.stderr}`.trim().split('\n').slice(-3).join(' | ');
+    return {
+      name,
+      missing: `its first run ended with ${ran.status ?? ran.signal}, ${gone.length} outputs missing: ${last}`,
+    };
+  } catch (error) {
+    return { name, missing: `it could not be made ready: ${error.message.replaceAll('\n', ' ')}` };
+  }
 }
 
 /** What would change if an output were made again. */

@@ -1,16 +1,16 @@
-// npm run bench -- [--json] [--out FILE] [--check] [--write] [--install-peers] [--steps N] [--samples N] [--folder DIR]
-// P1 to P6 and P19 of LIMITS.md beside others, in one run. README.md here says how to read it.
+// npm run bench -- [--only P1,P7-P18] [--json] [--out FILE] [--check] [--write] [--install-peers] [--steps N] [--scale N]
+//   [--samples N] [--folder DIR]
+// P1 to P19 of LIMITS.md beside others, in one run. README.md here says how to read it.
 import { spawnSync } from 'node:child_process';
 import {
-  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
-  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,19 +18,22 @@ import { cpus, loadavg, release, tmpdir, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bin, contestants, fingerprint, prepare, version } from './contestants.mjs';
-import { installPeers, onPath } from './peers.mjs';
-import { NOTES, operationsOf, table } from './report.mjs';
-import { requestsOf, startS3 } from './s3.mjs';
-import { memoryGoal } from './scale.mjs';
+import { bin, linkBin, version } from './contestants.mjs';
+import { chosen, notesOf } from './goals.mjs';
+import { groupsFor, MORE_ROUNDS, measureGroups } from './groups.mjs';
+import { findPeers, installPeers, onPath } from './peers.mjs';
+import { operationsOf, table } from './report.mjs';
 import { writeTable } from './write-table.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const say = (text) => console.error(`bench: ${text}`);
 /** Each costs or breaks one of the contestants; none of them gets any of it. */
 const UNSET = ['NODE_EXTRA_CA_CERTS', 'AWS_CA_BUNDLE'];
-/** P3 and P4 are a matter of milliseconds. */
-const MORE_FOR_P3 = 3;
+const MiB = 2 ** 20;
+/** What the goals are about; `--scale` takes less of all. */
+const SIZES = { file: 1024 * MiB, tree: 10_000, object: 512 * MiB, objects: 2000, memory: 256 * MiB };
+/** P15 has all contestants' objects, the source and one that is fetched in memory. */
+const IN_MEMORY = 12 * 512 * MiB;
 
 try {
   process.exitCode = await main();
@@ -44,17 +47,18 @@ async function main() {
   if (flags['install-peers']) installPeers(say);
   if (!existsSync(bin)) throw new Error(`${bin} is not built: npm run build`);
   const work = mkdtempSync(join(realpathSync(flags.folder ?? tmpdir()), 'stepaside-bench-'));
+  const memory = inMemory(flags.scale);
   // Ctrl-C ends the contestant that runs; that is then no no-op, and we come back here to clean up.
   process.on('SIGINT', () => {});
   try {
-    const result = await measure(work, flags);
+    const result = await measure(work, { ...flags, memory });
     const text = JSON.stringify(result, null, 2);
     if (flags.out) writeFileSync(flags.out, `${text}\n`);
     if (flags.write) writeTable(join(root, 'DESIGN.md'), result);
     console.log(flags.json ? text : table(result));
     return flags.check && result.unmet > 0 ? 1 : 0;
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    for (const folder of [work, memory.folder]) if (folder) rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -68,111 +72,79 @@ function readFlags() {
       write: boolean,
       out: { type: 'string' },
       folder: { type: 'string' },
+      only: { type: 'string' },
       steps: { type: 'string', default: '1000' },
+      scale: { type: 'string', default: '1' },
       samples: { type: 'string', default: '5' },
     },
   });
-  const steps = Number(values.steps);
-  const samples = Number(values.samples);
+  const [steps, samples, scale] = [values.steps, values.samples, values.scale].map(Number);
   if (!(Number.isInteger(steps) && steps > 0 && Number.isInteger(samples) && samples > 0))
     throw new Error('--steps and --samples are numbers from 1');
-  if (values.check && (steps !== 1000 || samples < 5))
-    throw new Error('--check judges 1000 steps and at least 5 samples: the goals are about nothing less');
-  return { ...values, steps, samples };
+  if (!(scale > 0 && scale <= 1)) throw new Error('--scale is more than 0 and at most 1');
+  if (values.check && (steps !== 1000 || samples < 5 || scale !== 1))
+    throw new Error('--check judges 1000 steps, whole sizes and at least 5 samples: the goals are about nothing less');
+  if (values.write && values.only !== undefined)
+    throw new Error('--write puts the whole table into DESIGN.md: it goes with no --only');
+  return { ...values, steps, samples, scale, wanted: chosen(values.only) };
 }
 
-async function measure(work, { steps, samples }) {
+async function measure(work, { steps, samples, scale, memory, wanted }) {
   const env = environment(work);
-  const server = await startS3(work, { steps, env, say });
-  try {
-    return measureAll(work, { steps, samples, env, server });
-  } finally {
-    server.stop();
-  }
-}
-
-function measureAll(work, { steps, samples, env, server }) {
   const loadBefore = loadavg();
   const built = freshness();
   if (built.olderThanSrc) say('dist is older than src: npm run build measures what you have now');
-  const { p1, p3, p4, p5, p6, p19 } = contestants(work, { steps, env, server });
-  const ready = (all) =>
-    all.map((one) => {
-      if (one.prepare) say(`first run of ${one.name}`);
-      const prepared = prepare(one, env);
-      if (prepared.missing) say(`NOT SHOWN ${one.name}: ${prepared.missing}`);
-      return prepared;
-    });
-  const sides = { p1: ready(p1), p3: ready(p3), p4: ready(p4), p5: ready(p5), p6: ready(p6), p19: ready(p19) };
-  // Whatever shares another's folder is not there if that could not be made ready.
-  for (const one of sides.p1.filter(({ outputs }) => outputs && !outputs.every((path) => existsSync(path))))
-    one.missing = 'its first run failed';
-  const own = sides.p1[0];
-  if (own.missing) throw new Error(`stepaside: ${own.missing}`);
-  if (sides.p3[0].missing) throw new Error(`stepaside exec: ${sides.p3[0].missing}`);
-  // What was written this very moment could be written again at the same date: nobody believes it, and nobody is to be
-  // measured at that.
-  say('a pause of 3 s');
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
-  const rounds = { P1: samples, P3: samples * MORE_FOR_P3 };
-  interleave(sides.p1, { rounds: rounds.P1, work, env });
-  interleave(sides.p3, { rounds: rounds.P3, work, env });
-  interleave(sides.p4, { rounds: rounds.P3, work, env });
-  interleave(sides.p5, { rounds: rounds.P1, work, env });
-  interleave(sides.p6, { rounds: rounds.P1, work, env });
-  interleave(sides.p19, { rounds: rounds.P1, work, env });
-  const memory = memoryGoal(sides.p19);
-  const requests = sides.p5[0].missing ? undefined : requestsOf(sides.p5[0], env);
+  const sizes = scaled(scale);
+  const ids = Array.from({ length: steps }, (_, i) => i);
+  const about = {
+    work,
+    memory,
+    env,
+    steps,
+    ids,
+    samples,
+    sizes,
+    command: linkBin(work),
+    version,
+    peers: findPeers(),
+    say,
+  };
+  const groups = groupsFor(wanted);
+  const sides = await measureGroups(groups, about);
   if (!existsSync(bin) || freshness().builtAt !== built.builtAt)
     throw new Error('dist was built again meanwhile: start over');
-  const operations = operationsOf({ steps, ...sides, requests, memory });
+  const operations = operationsOf(sides, { wanted, steps, sizes });
   const goals = operations.flatMap((operation) => operation.goals);
   return {
     bench: 1,
     at: new Date().toISOString(),
     steps,
-    samples: rounds,
+    scale,
+    samples: { P1: samples, P3: samples * MORE_ROUNDS },
     machine: { ...machine(work), loadBefore, loadAfter: loadavg() },
     environment: { given: env, unset: UNSET },
     stepaside: { version, bin, startedAs: 'a link to bin, as npm makes it: node by the first line', ...built },
     operations,
     met: goals.filter(({ met }) => met).length,
     unmet: goals.filter(({ met }) => !met).length,
-    notes: NOTES,
+    notes: notesOf(groups),
   };
 }
 
-/** One round is one sample of everyone, begun by another each time; the first round warms up and is not kept. */
-function interleave(all, { rounds, work, env }) {
-  const there = all.filter(({ missing }) => !missing);
-  const before = there.map(fingerprint);
-  for (const one of there) one.samplesMs = [];
-  for (let round = -1; round < rounds; round += 1) {
-    say(round < 0 ? `warm-up of ${there.map(({ name }) => name).join(', ')}` : `round ${round + 1} of ${rounds}`);
-    for (let i = 0; i < there.length; i += 1) {
-      const one = there[(i + round + 1) % there.length];
-      const ms = sample(one, { work, env });
-      if (round >= 0) one.samplesMs.push(ms);
-    }
-  }
-  const touched = there.filter((one, i) => !one.rewrites && fingerprint(one) !== before[i]);
-  if (touched.length > 0) throw new Error(`no no-op: ${touched.map(({ name }) => name).join(', ')} touched an output`);
+/** Whole files and whole pages: what is smaller than either is no small form of the same. */
+function scaled(scale) {
+  const { tree, objects, ...bytes } = SIZES;
+  const pages = Object.entries(bytes).map(([name, size]) => [name, Math.ceil((size * scale) / MiB) * MiB]);
+  return { ...Object.fromEntries(pages), tree: Math.ceil(tree * scale), objects: Math.ceil(objects * scale) };
 }
 
-/** From before the start until the exit was seen. What it prints goes to a file: nobody waits for a reader. */
-function sample({ name, command, cwd, env: own, proof }, { work, env }) {
-  const path = join(work, 'said');
-  const fd = openSync(path, 'w');
-  const options = { cwd, env: { ...env, ...own }, stdio: ['ignore', fd, fd] };
-  const begun = process.hrtime.bigint();
-  const { status, signal, error } = spawnSync(command[0], command.slice(1), options);
-  const ms = Number(process.hrtime.bigint() - begun) / 1e6;
-  closeSync(fd);
-  const text = readFileSync(path, 'utf8');
-  if (error) throw new Error(`${name} cannot be started: ${error.message}`);
-  if (status !== 0 || !proof(text))
-    throw new Error(`no no-op: ${name} ended with ${status ?? signal} and said: ${text.slice(-600)}`);
-  return ms;
+/** A folder of our own in memory, or why there is none. */
+function inMemory(scale) {
+  const shared = '/dev/shm';
+  if (!existsSync(shared) || fileSystemOf(shared) !== 'tmpfs') return { missing: `${shared} is no tmpfs` };
+  const { bavail, bsize } = statfsSync(shared);
+  if (bavail * bsize < IN_MEMORY * scale) return { missing: `${shared} has no room for ${IN_MEMORY * scale} bytes` };
+  return { folder: mkdtempSync(join(shared, 'stepaside-bench-')) };
 }
 
 /** The same for all, and nothing of the caller's but PATH. */

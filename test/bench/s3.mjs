@@ -1,19 +1,20 @@
-// P4 to P6: a server of our own, what lies in it, and who asks for it.
+// A server of our own; and P4 to P6: what lies in it for them, and who asks for it.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findProgram } from './peers.mjs';
+import { findProgram, howToGet, versionOf } from './peers.mjs';
 
-const SCRIPT = fileURLToPath(new URL('s3-client.mjs', import.meta.url));
+/** The SDK: for us, and as a contestant. */
+export const SCRIPT = fileURLToPath(new URL('s3-client.mjs', import.meta.url));
 const ACCOUNT = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'benchsecret', AWS_REGION: 'us-east-1' };
-const BUCKET = 'bench';
+export const BUCKET = 'bench';
 /** Strewn so thinly that a listing does not pay: see BREAK_EVEN in src/look/planner.ts. */
 const AMONG = 40;
 
-/** The server and its environment, or why there is none. */
-export async function startS3(work, { steps, env, say }) {
+/** A server with one empty bucket, its data below `folder`: its environment, or why there is none. */
+export async function startS3(folder, env) {
   const program = findProgram('versitygw', env.PATH);
   if (!program)
     return {
@@ -21,9 +22,8 @@ export async function startS3(work, { steps, env, say }) {
       stop() {},
     };
   const [data, iam] = ['data', 'iam'].map((name) => {
-    const folder = join(work, 's3', name);
-    mkdirSync(folder, { recursive: true });
-    return folder;
+    mkdirSync(join(folder, name), { recursive: true });
+    return join(folder, name);
   });
   const port = await freePort();
   const words = ['--quiet', '--keep-alive', '--port', `127.0.0.1:${port}`, '--iam-dir', iam, 'posix', data];
@@ -32,6 +32,18 @@ export async function startS3(work, { steps, env, say }) {
   const stop = () => server.kill();
   const endpoint = `http://127.0.0.1:${port}`;
   const own = { ...ACCOUNT, AWS_ENDPOINT_URL: endpoint, AWS_ENDPOINT_URL_S3: endpoint, S3_ENDPOINT_URL: endpoint };
+  try {
+    execFileSync(process.execPath, [SCRIPT, 'bucket', BUCKET], { env: { ...env, ...own }, stdio: ['ignore', 2, 2] });
+  } catch (error) {
+    stop();
+    return { missing: `the S3 server did not start: ${error.message}`, stop() {} };
+  }
+  return { own, data, stop };
+}
+
+/** What P4 to P6 look for, and what lies among it. */
+export function fillS3(server, { folder, steps, env, say }) {
+  if (server.missing) return server;
   const keys = {
     shared: Array.from({ length: 2 * steps }, (_, i) => `raw/dt=${dayOf(i)}/_SUCCESS`),
     strewn: Array.from({ length: AMONG * Math.ceil(steps / 2) }, (_, i) => `pool/${hashOf(i)}`),
@@ -42,19 +54,26 @@ export async function startS3(work, { steps, env, say }) {
     ['strewn', wanted],
     ['all', [...keys.shared, ...keys.strewn]],
   ].map(([name, list]) => {
-    const file = join(work, 's3', name);
+    const file = join(folder, name);
     writeFileSync(file, list.join('\n'));
     return file;
   });
   say(`${keys.shared.length + keys.strewn.length} objects for P4 to P6`);
-  try {
-    execFileSync(process.execPath, [SCRIPT, 'fill', BUCKET, all], { env: { ...env, ...own }, stdio: ['ignore', 2, 2] });
-  } catch (error) {
-    stop();
-    return { missing: `the S3 server could not be filled: ${error.message}`, stop() {} };
-  }
-  return { own, shared: { file: shared, keys: keys.shared }, strewn: { file: strewn, keys: wanted }, stop };
+  execFileSync(process.execPath, [SCRIPT, 'fill', BUCKET, all], {
+    env: { ...env, ...server.own },
+    stdio: ['ignore', 2, 2],
+  });
+  return { ...server, shared: { file: shared, keys: keys.shared }, strewn: { file: strewn, keys: wanted } };
 }
+
+/** As rclone is told of it. */
+export const remoteOf = (server) => ({
+  RCLONE_CONFIG_B_TYPE: 's3',
+  RCLONE_CONFIG_B_PROVIDER: 'Other',
+  RCLONE_CONFIG_B_ENV_AUTH: 'true',
+  RCLONE_CONFIG_B_ENDPOINT: server.own.AWS_ENDPOINT_URL,
+  RCLONE_CONFIG_B_REGION: ACCOUNT.AWS_REGION,
+});
 
 /** The contestants of P4, P5 and P6, as those of P1. */
 export function s3Contestants(server, { command, version, cwd, env }) {
@@ -73,8 +92,14 @@ export function s3Contestants(server, { command, version, cwd, env }) {
   });
   const peer = (name, program, words, more) => {
     const found = findProgram(program, path);
-    if (!found) return { name, missing: `${program} is not on PATH (${HOW[program]})` };
-    return { ...base, name, version: versionOf(found, program), command: [found, ...words], ...more };
+    if (!found) return { name, missing: howToGet(program) };
+    return {
+      ...base,
+      name,
+      version: versionOf(found, program === 'aws' ? undefined : ['version']),
+      command: [found, ...words],
+      ...more,
+    };
   };
   const heads = ({ file, keys }) => ({
     ...base,
@@ -94,13 +119,6 @@ export function s3Contestants(server, { command, version, cwd, env }) {
   }
   const { shared, strewn } = server;
   const [one] = shared.keys;
-  const remote = {
-    RCLONE_CONFIG_B_TYPE: 's3',
-    RCLONE_CONFIG_B_PROVIDER: 'Other',
-    RCLONE_CONFIG_B_ENV_AUTH: 'true',
-    RCLONE_CONFIG_B_ENDPOINT: server.own.AWS_ENDPOINT_URL,
-    RCLONE_CONFIG_B_REGION: ACCOUNT.AWS_REGION,
-  };
   return {
     p4: [
       check([one]),
@@ -114,7 +132,7 @@ export function s3Contestants(server, { command, version, cwd, env }) {
     p5: [
       check(shared.keys),
       peer('rclone lsf', 'rclone', ['lsf', '-R', '--files-only', `b:${BUCKET}/raw`], {
-        env: { ...server.own, ...remote },
+        env: { ...server.own, ...remoteOf(server) },
         proof: lines(shared.keys.length),
         proven: `${shared.keys.length} lines`,
       }),
@@ -137,22 +155,6 @@ export function requestsOf({ command, cwd, env: own }, env) {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   return Number(/: (\d+) requests? \(/.exec(stderr)?.[1]);
-}
-
-const HOW = {
-  aws: 'npm run bench -- --install-peers',
-  rclone: 'apt-get install rclone',
-  s5cmd: 'go install github.com/peak/s5cmd/v2@v2.3.0',
-};
-
-function versionOf(path, program) {
-  try {
-    const words = program === 'aws' ? ['--version'] : ['version'];
-    const text = execFileSync(path, words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    return /v?\d+\.\d+\S*/.exec(text)?.[0] ?? 'built here';
-  } catch {
-    return 'unknown';
-  }
 }
 
 const dayOf = (i) => new Date(Date.UTC(2000, 0, 1 + i)).toISOString().slice(0, 10);
