@@ -5,7 +5,7 @@ import { putFileArtifact, putStream, putTree } from '../../src/artifacts/put.js'
 import { restore } from '../../src/artifacts/restore.js';
 import { fsStore } from '../../src/drivers/fs.js';
 import { memoryStore } from '../../src/drivers/memory.js';
-import { randomFrom, seedOfRun } from '../conformance/random.js';
+import { pick, randomFrom, seedOfRun } from '../conformance/random.js';
 import { folderWith } from '../rig/cli.js';
 import { allKeys, bytesOf, openBlobs, type Random, readAll, snapshot } from './rig.js';
 
@@ -76,7 +76,6 @@ const NAMES = [
   '..x',
   '%2e',
 ];
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
 
 /** A tree of random names, depths, sizes and modes, among them empty folders, empty files and links. */
 function grow(random: Random, folder: string, depth = 0): void {

@@ -13,6 +13,19 @@ export function intBelow(random: () => number, below: number): number {
   return Math.floor(random() * below);
 }
 
+export function pick<T>(random: () => number, list: readonly T[]): T {
+  return list[intBelow(random, list.length)]!;
+}
+
+export function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const all = [...items];
+  for (let at = all.length - 1; at > 0; at--) {
+    const other = intBelow(random, at + 1);
+    [all[at], all[other]] = [all[other]!, all[at]!];
+  }
+  return all;
+}
+
 export function bytesFrom(random: () => number, size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let i = 0; i < size; i += 1) bytes[i] = intBelow(random, 256);

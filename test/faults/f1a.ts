@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { intBelow, randomFrom } from '../conformance/random.js';
+import { randomFrom, shuffled } from '../conformance/random.js';
 import { ownBuild } from '../rig/own-build.js';
 import { sdkMakeBucket } from '../rig/sdk.js';
 import { strace } from '../rig/strace.js';
@@ -109,13 +109,4 @@ async function onePoint(
   told?.(after);
   for (const what of await judge(true)) bad(what);
   if (shop.litter() > 2 * shop.suffered) bad(`${shop.litter()} temporary files after ${shop.suffered} kills`);
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const all = [...items];
-  for (let at = all.length - 1; at > 0; at--) {
-    const other = intBelow(random, at + 1);
-    [all[at], all[other]] = [all[other]!, all[at]!];
-  }
-  return all;
 }

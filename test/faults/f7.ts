@@ -6,7 +6,7 @@ import { restore } from '../../src/artifacts/restore.js';
 import type { Digest } from '../../src/core/brand.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { blake3 } from '../../src/hash.js';
-import { randomFrom } from '../conformance/random.js';
+import { pick, randomFrom } from '../conformance/random.js';
 import type { Tally } from './campaign.js';
 
 export const points = 100_000;
@@ -78,7 +78,6 @@ function countsOf(rows: readonly Row[]): readonly number[] {
 
 const X = blake3().digest(Buffer.from('x'));
 const Y = blake3().digest(Buffer.from('yy'));
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
 const SEGMENTS = [
   'a',
   'b',

@@ -1,7 +1,7 @@
 import type { Component } from '../../src/core/key.js';
 import { workKey } from '../../src/core/key.js';
 import { blake3 } from '../../src/hash.js';
-import { randomFrom } from '../conformance/random.js';
+import { pick, randomFrom } from '../conformance/random.js';
 import type { Tally } from './campaign.js';
 
 /** The long form: some pairs come out equal by chance and do not count, and 10,000,000 have to. */
@@ -99,7 +99,6 @@ const LETTERS = [
 ];
 const GROUPS = ['command', 'params', 'each', 'values', 'files', 'paths', 'env', 'seed', 'key', 'scope'];
 
-const pick = <T>(random: Random, list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
 const text = (random: Random, max = 5): string =>
   Array.from({ length: Math.floor(random() * (max + 1)) }, () => pick(random, LETTERS)).join('');
 /** Half of one character would be a lone surrogate: texts are cut between characters. */

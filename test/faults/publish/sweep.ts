@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { intBelow } from '../../conformance/random.js';
+import { shuffled } from '../../conformance/random.js';
 import { ownBuild } from '../../rig/own-build.js';
 import type { S3Facts } from '../../rig/s3-server.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
@@ -258,13 +258,4 @@ function eventIn(line: string): Event | undefined {
 
 function acknowledged(ran: Ran): readonly Ended[] {
   return endedIn(ran).filter(({ status, attempt }) => status === 'ran' && attempt !== undefined);
-}
-
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  const all = [...items];
-  for (let at = all.length - 1; at > 0; at--) {
-    const other = intBelow(random, at + 1);
-    [all[at], all[other]] = [all[other]!, all[at]!];
-  }
-  return all;
 }
