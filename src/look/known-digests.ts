@@ -93,5 +93,6 @@ export class KnownDigests {
 }
 
 function textOf({ size, file: { mtimeNs, ctimeNs, inode } }: FileVersion): string {
+  if (__SABOTAGE__ === 'ctime-forgotten') return `${size} ${mtimeNs} ${inode}`;
   return `${size} ${mtimeNs} ${ctimeNs} ${inode}`;
 }

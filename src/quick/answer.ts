@@ -40,6 +40,7 @@ function holds({ epoch, texts, absent, files, inputs, folders }: Hint, rehash: b
 
 function isAsItWas([path, size, mtimeMs, ctimeMs, inode]: Guard | Hint['inputs'][number]): boolean {
   const now = statSync(path, { throwIfNoEntry: false });
+  if (__SABOTAGE__ === 'ctime-unguarded') return now?.size === size && now.mtimeMs === mtimeMs && now.ino === inode;
   return (
     now !== undefined && now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs && now.ino === inode
   );

@@ -1,10 +1,10 @@
-// npm run faults -- F2 F4 F8 F11 [--points=N] [--seed=N]
+// npm run faults -- F2 F4 F8 F11 quick [--points=N] [--seed=N]
 // Runs fault campaigns one after the other, each in a process of its own, and prints one line of JSON for each. Fails if
 // one injected nothing (it proved nothing) or found something wrong or lost. STEPASIDE_SABOTAGE=name builds the code
 // under test with a deliberate mistake: the campaign then has to fail. `F2 --mutants` tries all of them, one after another.
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -18,7 +18,7 @@ const flags = Object.fromEntries(
   process.argv.filter((word) => word.startsWith('--')).map((word) => word.slice(2).split('=')),
 );
 const known = readdirSync(here)
-  .filter((name) => /^(f\d+[a-z]?|f9-(listing|artifacts))\.ts$/.test(name))
+  .filter((name) => /^(f\d+[a-z]?|f9-(listing|artifacts)|quick)\.ts$/.test(name))
   .map((name) => name.slice(0, -3));
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const ids = wanted.length === 0 ? known : wanted.map((word) => word.toLowerCase());
@@ -33,6 +33,10 @@ const sabotage = process.env.STEPASIDE_SABOTAGE ?? '';
 const mutants = 'mutants' in flags;
 let failed = 0;
 await mkdir(out, { recursive: true });
+// What a bundle asks for by the package's own name.
+const { name, version, type } = JSON.parse(readFileSync(join(here, '../../package.json'), 'utf8'));
+const exports = { './package.json': './package.json' };
+await writeFile(join(out, 'package.json'), JSON.stringify({ name, version, type, exports }));
 try {
   for (const id of ids) {
     const outfile = join(out, `${id}.mjs`);
@@ -44,7 +48,10 @@ try {
       target: 'node20',
       packages: 'external',
       // One bundle for all mutants: the campaign sets the name between two runs.
-      define: { __SABOTAGE__: mutants ? 'globalThis.stepasideSabotage' : JSON.stringify(sabotage) },
+      define: {
+        __SABOTAGE__: mutants ? 'globalThis.stepasideSabotage' : JSON.stringify(sabotage),
+        __BUILD__: '"faults"',
+      },
       outfile,
       logLevel: 'error',
     });
