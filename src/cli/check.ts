@@ -6,10 +6,11 @@ import type { Sighting, State } from '../core/sighting.js';
 import type { Workflow } from '../core/step.js';
 import { blake3 } from '../hash.js';
 import { askGlob, askOutput, askPath, askPresence } from '../look/ask.js';
+import type { GatheredPlaces } from '../look/gather.js';
 import { keyOf } from '../look/key-of.js';
 import type { Places } from '../look/places.js';
 import type { Decided } from '../look/planner.js';
-import { openPlaces } from '../preset.js';
+import { type OpenPlaces, openPlaces } from '../preset.js';
 import { type Args, type Command, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
 import { type Loaded, loadSurroundings, loadWork, selectInstances } from './load.js';
@@ -36,9 +37,7 @@ export const check: Command = async (args, terminal) => {
   const told: Decided[] = [];
   // One place is asked as it is: to ask it together with others costs the start some milliseconds.
   const together =
-    loaded || args.words.length > 1
-      ? (await import('../look/gather.js')).gathering(opened, { tell: (decided) => told.push(decided) })
-      : undefined;
+    loaded || args.words.length > 1 ? await gathered(opened, (decided) => told.push(decided)) : undefined;
   const places = together ?? opened;
   const list = args.on('json') ? terminal.jsonList('check', 'results') : undefined;
   const states = new Set<State>();
@@ -77,6 +76,12 @@ export const check: Command = async (args, terminal) => {
     for (const line of describeSighting(sighting, terminal)) lines.push(line.startsWith(' ') ? line : who + line);
   }
 };
+
+async function gathered(opened: OpenPlaces, tell: (decided: Decided) => void): Promise<GatheredPlaces> {
+  const [{ gathering }, { hurry }] = await Promise.all([import('../look/gather.js'), import('./frugal.js')]);
+  hurry();
+  return gathering(opened, { tell });
+}
 
 /** Lines written together: each write to a pipe costs as much as a look at a file. */
 const AT_ONCE = 200;

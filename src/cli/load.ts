@@ -21,7 +21,8 @@ export interface Loaded {
 /** The workflow that -f names, checked. What is wrong with it has been told when this is not ok. */
 export async function loadWork(args: Args, terminal: Terminal): Promise<Loaded | { readonly ok: false }> {
   const file = args.one('file') ?? (terminal.env['STEPASIDE_FILE'] || DEFAULT_FILE);
-  const { loadWorkflow } = await import('../spec/load.js');
+  const [{ loadWorkflow }, { optimizeLate }] = await Promise.all([import('../spec/load.js'), import('./frugal.js')]);
+  optimizeLate();
   const loaded = loadWorkflow({ file, params: givenParams(args) });
   if (!loaded.ok) {
     await tell(loaded.issues, args, terminal);

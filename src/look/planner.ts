@@ -27,6 +27,8 @@ const WIDTH = 64;
 const [SPARE, SPARE_PER] = [1, 512];
 /** Listings more than full pages would need, for doing several at once. */
 const EXTRA = 2;
+/** Listings under way at once, and how many pages each of them should fill where trees are asked for. */
+const [SIDE_BY_SIDE, PAGES_OF_TREES] = [16, 8];
 
 export interface PlannerOptions {
   readonly tell?: ((decided: Decided) => void) | undefined;
@@ -50,7 +52,7 @@ export class Planner {
 
   async answer(wants: readonly Want[]): Promise<void> {
     const sorted = [...wants].sort((a, b) => compareUtf8(a.at, b.at));
-    const parts = inParts(sorted, this.#options.page);
+    const parts = inParts(sorted, { ordered: this.#store.traits.orderedList, page: this.#options.page });
     const spare = { left: parts.length + SPARE + Math.floor(wants.length / SPARE_PER) };
     await Promise.all(parts.map((part) => this.#settle(part, spare)));
   }
@@ -131,7 +133,41 @@ function byNextCharacter(wants: readonly Want[]): readonly (readonly Want[])[] {
 }
 
 /** Listed side by side, as far as it costs next to no more requests than one after the other. */
-function inParts(sorted: readonly Want[], page = PAGE): readonly (readonly Want[])[] {
+function inParts(sorted: readonly Want[], { ordered, page = PAGE }: PartsOptions): readonly (readonly Want[])[] {
+  return ordered ? cutEvery(wantsOfPart(sorted, page), sorted) : byPrefix(sorted, page);
+}
+
+interface PartsOptions {
+  readonly ordered: boolean;
+  readonly page?: number | undefined;
+}
+
+/**
+ * Names that lie close together fill their pages, and a page of each part ends where the next part begins. How much lies
+ * in a tree nobody knows, and the last page of each part is half wasted: those are parts of many pages.
+ */
+function wantsOfPart(wants: readonly Want[], page: number): number {
+  const pages = Math.ceil(wants.length / page);
+  const least = wants.every(({ kind }) => kind === 'name') ? 1 : PAGES_OF_TREES;
+  return page * Math.max(least, Math.ceil(pages / SIDE_BY_SIDE));
+}
+
+/** A listing can begin anywhere: so many to a part, and never within a tree that is asked for as a whole. */
+function cutEvery(count: number, sorted: readonly Want[]): readonly (readonly Want[])[] {
+  const parts: Want[][] = [];
+  let tree: string | undefined;
+  for (const want of sorted) {
+    const within = tree !== undefined && want.at.startsWith(tree);
+    const part = parts.at(-1);
+    if (part && (within || part.length < count)) part.push(want);
+    else parts.push([want]);
+    if (want.kind === 'range' && !within) tree = want.at;
+  }
+  return parts;
+}
+
+/** Where only a prefix says what a listing shows. */
+function byPrefix(sorted: readonly Want[], page: number): readonly (readonly Want[])[] {
   const pages = (parts: readonly (readonly Want[])[]) =>
     parts.reduce((sum, part) => sum + Math.ceil(part.length / page), 0);
   let parts: readonly (readonly Want[])[] = [sorted];

@@ -111,6 +111,43 @@ describe.each([
   });
 });
 
+it('names that fill pages are listed side by side, each page once', async () => {
+  const keys = days(5000).map((name) => `raw/${name}/_SUCCESS`);
+  const { store, places, asked } = await lakeOf({ objects: objects(keys) });
+  let [underWay, most] = [0, 0];
+  const slow = {
+    ...store,
+    traits: store.traits,
+    async *list(prefix: string, options: ListOptions = {}) {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await new Promise((done) => setTimeout(done, 10));
+      try {
+        yield* store.list(prefix, options);
+      } finally {
+        underWay -= 1;
+      }
+    },
+  };
+  const together = gathering({ at: (location) => ({ ...places.at(location), store: slow }) });
+  const seen = await Promise.all(keys.map((key) => askPath(together, ROOT + key, {})));
+  expect(seen.every(({ state }) => state === 'present')).toBe(true);
+  expect(most).toBe(5);
+  expect(asked).toMatchObject({ heads: [], listed: 5000 });
+  expect(asked.lists).toHaveLength(5);
+});
+
+it('trees that lie in one another are not parted', async () => {
+  const keys = days(3000).map((name) => `raw/${name}/part-0`);
+  const { places, asked } = await lakeOf({ objects: objects(keys) });
+  const together = gathering(places, { page: 100 });
+  const seen = await Promise.all(
+    ['raw/', ...days(3000).map((name) => `raw/${name}/`)].map((tree) => askPresence(together, { path: ROOT + tree })),
+  );
+  expect(seen.every(({ state }) => state === 'present')).toBe(true);
+  expect(asked.listed).toBeLessThanOrEqual(3100);
+});
+
 it('a tree that fills pages goes on alone, and holds up nobody', async () => {
   const big = Array.from({ length: 5000 }, (_, i) => `t/dt=1/part-${String(i).padStart(5, '0')}`);
   const others = days(50).map((name) => `t/${name}/part-0`);
