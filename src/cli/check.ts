@@ -78,7 +78,7 @@ export const check: Command = async (args, terminal) => {
 };
 
 async function gathered(opened: OpenPlaces, tell: (decided: Decided) => void): Promise<GatheredPlaces> {
-  const [{ gathering }, { hurry }] = await Promise.all([import('../look/gather.js'), import('./frugal.js')]);
+  const [{ gathering }, { hurry }] = await Promise.all([import('../look/gather.js'), import('./v8-flags.js')]);
   hurry();
   return gathering(opened, { tell });
 }

@@ -21,7 +21,7 @@ export interface Loaded {
 /** The workflow that -f names, checked. What is wrong with it has been told when this is not ok. */
 export async function loadWork(args: Args, terminal: Terminal): Promise<Loaded | { readonly ok: false }> {
   const file = args.one('file') ?? (terminal.env['STEPASIDE_FILE'] || DEFAULT_FILE);
-  const [{ loadWorkflow }, { optimizeLate }] = await Promise.all([import('../spec/load.js'), import('./frugal.js')]);
+  const [{ loadWorkflow }, { optimizeLate }] = await Promise.all([import('../spec/load.js'), import('./v8-flags.js')]);
   optimizeLate();
   const loaded = loadWorkflow({ file, params: givenParams(args) });
   if (!loaded.ok) {

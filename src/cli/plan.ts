@@ -8,9 +8,9 @@ import { planWorkflow } from '../engine/plan.js';
 import type { Command } from './command.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT, type Exit } from './exit.js';
-import { keepHeapSmall, keepYoungHeapSmall } from './frugal.js';
 import { loadWork } from './load.js';
 import { printable, type Terminal } from './terminal.js';
+import { keepHeapSmall, keepYoungHeapSmall } from './v8-flags.js';
 import { type Told, told, toldLine } from './verdict-line.js';
 
 export const plan: Command = async (args, terminal) => {

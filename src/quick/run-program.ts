@@ -13,18 +13,32 @@ export function runProgram(file: string): void {
   const kept = join(
     dirname(file),
     'code',
-    `${basename(file, '.cjs')}-${__BUILD__}-${process.versions.v8}-${process.arch}`,
+    `${basename(file, '.cjs')}-${__BUILD__}-${process.versions.v8}-${process.arch}${ownFlags()}`,
   );
   const cachedData = keptCode(kept);
   const script = new vm.Script(Module.wrap(source), {
     filename: file,
     ...(cachedData && { cachedData }),
   });
-  // What the first run never came to is not in it, and compiled when it is needed.
-  if (!cachedData) process.once('exit', () => keep(kept, () => script.createCachedData()));
+  if (!cachedData) {
+    const tag = tagNow();
+    // What the first run never came to is not in it, and compiled when it is needed.
+    process.once('exit', () => {
+      if (tagNow() === tag) keep(kept, () => script.createCachedData());
+    });
+  }
   const module = { exports: {} };
   const run = script.runInThisContext() as (...words: unknown[]) => void;
   run.call(module.exports, module.exports, Module.createRequire(file), module, file, dirname(file));
+}
+
+/** V8 refuses code that was kept under other flags. */
+function ownFlags(): string {
+  return process.execArgv.length > 0 || process.env['NODE_OPTIONS'] ? `-${tagNow()}` : '';
+}
+
+function tagNow(): number {
+  return (require('node:v8') as typeof import('node:v8')).cachedDataVersionTag();
 }
 
 const DIGEST_BYTES = 32;

@@ -12,14 +12,15 @@ function unpacked() {
   mkdirSync(join(folder, 'dist'));
   for (const name of ['stepaside.cjs', 'cli.cjs', 'check.cjs']) cpSync(join(dist, name), join(folder, 'dist', name));
   writeFileSync(join(folder, 'package.json'), '{"name":"stepaside","version":"0.0.1"}');
-  const version = () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'dist/stepaside.cjs'), '--version'], {
-      encoding: 'utf8',
+  const run = (words: readonly string[], env: NodeJS.ProcessEnv = {}) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, 'dist/stepaside.cjs'), ...words], {
+      ...{ cwd: folder, encoding: 'utf8', env: { ...process.env, ...env } },
     });
     return { status, stdout, stderr };
   };
+  const version = () => run(['--version']);
   const code = () => readdirSync(join(folder, 'dist/code')).map((name) => join(folder, 'dist/code', name));
-  return { folder, version, code };
+  return { folder, run, version, code };
 }
 const GOOD = { status: 0, stdout: '0.0.1\n', stderr: '' };
 
@@ -68,4 +69,24 @@ it('where nobody may write nothing is kept, and nothing is said', () => {
   writeFileSync(join(folder, 'dist/code'), '');
   expect(version()).toEqual(GOOD);
   expect(version()).toEqual(GOOD);
+});
+
+it('a command that turns the screws of V8 keeps code that the next one can use', () => {
+  const { folder, run } = unpacked();
+  const check = ['check', 'package.json', 'dist/cli.cjs'];
+  const first = run(check);
+  expect(first).toMatchObject({ status: 0, stdout: expect.stringContaining('it is there') });
+  const program = join(folder, 'dist/check.cjs');
+  writeFileSync(program, readFileSync(program, 'utf8').replaceAll('it is there', 'it is THERE'));
+  expect(run(check)).toEqual(first);
+});
+
+it('under flags of V8 which others set, code of its own', () => {
+  const { run, version, code } = unpacked();
+  const env = { NODE_OPTIONS: '--max-old-space-size=300' };
+  for (let i = 0; i < 2; i++) {
+    expect(version()).toEqual(GOOD);
+    expect(run(['--version'], env)).toEqual(GOOD);
+  }
+  expect(code()).toHaveLength(2);
 });
