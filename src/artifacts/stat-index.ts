@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type BigIntStats, closeSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { TEMPORARY } from '../core/parts.js';
+import { RACY_MS } from '../core/racy.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
 import { type Content, contentCells, readContent } from './content.js';
@@ -14,12 +15,6 @@ import { type Row, readRows, writeRows } from './rows.js';
  */
 const FORMAT = 'stepaside/stats/1';
 const ROWS_A_PAGE = 1024;
-
-/**
- * A stamp proves something only if it is older than this when the file is read: clocks of file systems tick, some every
- * two seconds, and within a tick two writes look like one.
- */
-const RACY_MS = 2_500;
 
 export interface StatIndex {
   /** What the file at `path` holds, if it has the stamps that it had. Asked in the order of a tree list. */

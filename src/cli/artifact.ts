@@ -142,10 +142,11 @@ async function ls({ args, terminal, blobs }: AtArtifacts, words: readonly string
   for await (const { digest, putAt } of listArtifacts(blobs)) {
     count += 1;
     const root = await readArtifact(blobs, digest);
+    const files = root.kind === 'tree' ? root.files : 1;
     if (list) list.item({ digest, putAt, ...factsOf(root) });
     else
       terminal.data(
-        `${digest.slice(0, 19)}  ${root.kind}  ${bytesText(bytesOf(root)).padStart(10)}  ${String(root.kind === 'tree' ? root.files : 1).padStart(8)} files  ${formatAge(Math.max(0, Date.now() - putAt)).padStart(5)} old`,
+        `${digest.slice(0, 19)}  ${root.kind}  ${bytesText(bytesOf(root)).padStart(10)}  ${String(files).padStart(8)} ${files === 1 ? 'file ' : 'files'}  ${formatAge(Math.max(0, Date.now() - putAt)).padStart(5)} old`,
       );
     await terminal.drained();
   }

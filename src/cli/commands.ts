@@ -346,7 +346,8 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
     ],
     notes: `Rules: retention: { keepLast: 3, keepFor: 90d, steps: { train: { keepLast: 10 } } } in stepaside.config.yaml; a
 record stays as long as one of them, or a pin, speaks for it. Expired ones can be taken back by invalidate --undo, and what
-they name is kept, until --older-than is over.`,
+they name is kept, until --older-than is over. A step whose record expired runs again when it is asked for, even where its
+output still lies.`,
     load: async () => (await import('./gc.js')).gc,
   },
   {

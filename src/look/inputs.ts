@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Digest } from '../core/brand.js';
 import { StoreError } from '../core/error.js';
 import { isTree, parseLocation } from '../core/location.js';
-import { contentIdentity, isPart, isSameVersion, type Part } from '../core/parts.js';
+import { contentIdentity, isPart, isPlaceholder, isSameVersion, type Part } from '../core/parts.js';
 import type { Doubt } from '../core/sighting.js';
 import { compareUtf8 } from '../core/utf8.js';
 import type { Blake3 } from '../hash.js';
@@ -119,9 +119,8 @@ export async function fingerprintPlace(uri: string, { places, hash, known }: Rea
   }
 }
 
-function isData({ path, size }: Part): boolean {
-  if (path === '_SUCCESS' || path.endsWith('/_SUCCESS')) return false;
-  return !(size === 0 && (path.endsWith('/') || path.endsWith('_$folder$')));
+function isData(part: Part): boolean {
+  return !isPlaceholder(part) && !/(^|\/)_SUCCESS$/.test(part.path);
 }
 
 async function partsOf(place: Place): Promise<readonly Part[]> {

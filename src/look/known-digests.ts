@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import type { Digest } from '../core/brand.js';
 import type { Hash } from '../core/hash.js';
 import type { Part } from '../core/parts.js';
+import { RACY_MS } from '../core/racy.js';
 
 /** A file on a disk of this machine, at the moment when somebody looked. */
 export interface FileVersion {
@@ -12,8 +13,6 @@ export interface FileVersion {
 
 /** Smaller files are read as soon as one could look up what was in them. */
 const LARGE = 256 * 1024;
-/** What was changed so shortly before it was read that a change after it could bear the same date: as git's racy entries. */
-const RACY_MS = 2500;
 const MOST = 20_000;
 
 type Row = readonly [name: string, version: string, digest: Digest];

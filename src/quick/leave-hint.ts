@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, type Stats, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { RACY_MS } from '../core/racy.js';
 import { bootId } from './answer.js';
 import { envOf, type Guard, HINT_VERSION, type Hint, hintedFolder, hintFile, type Said } from './hint.js';
 
@@ -28,8 +29,6 @@ export interface Asked {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** What was changed so shortly before the look that a change after it could bear the same date: as git's racy entries. */
-const RACY_MS = 2500;
 /** More is not worth a hint: checking it takes as long as the long way. */
 const MOST = 200_000;
 

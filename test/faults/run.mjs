@@ -20,6 +20,13 @@ const flags = Object.fromEntries(
 const known = readdirSync(here)
   .filter((name) => /^(f\d+[a-z]?|f9-(listing|artifacts)|quick)\.ts$/.test(name))
   .map((name) => name.slice(0, -3));
+const strange = Object.keys(flags).filter((name) => !['points', 'seed', 'mutants'].includes(name));
+if (strange.length > 0) {
+  console.error(
+    `usage: npm run faults -- [CAMPAIGN...] [--points=N] [--seed=N] [--mutants]\ncampaigns: ${known.join(' ')}`,
+  );
+  process.exit('help' in flags ? 0 : 2);
+}
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const ids = wanted.length === 0 ? known : wanted.map((word) => word.toLowerCase());
 const unknown = ids.filter((id) => !existsSync(join(here, `${id}.ts`)));

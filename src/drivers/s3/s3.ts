@@ -28,7 +28,7 @@ import { multipartOf } from './multipart.js';
 import { objectBody } from './object-body.js';
 import { headOf, rangeIn, unquote } from './object-head.js';
 import { sdkWire } from './sdk.js';
-import { resolveSettings, type S3Options, type Settings } from './settings.js';
+import { describeSettings, resolveSettings, type S3Options, type Settings } from './settings.js';
 import type { Answer, BodyAnswer, SendOptions, Wire } from './wire.js';
 
 export type { S3Options } from './settings.js';
@@ -381,25 +381,6 @@ export class S3Store implements Store {
     }
     this.#bucketSeen = true;
   }
-}
-
-function describeSettings({
-  endpoint,
-  custom,
-  region,
-  pathStyle,
-  requesterPays,
-}: Settings): readonly (readonly [string, string])[] {
-  return [
-    ['kind', custom ? 'S3, at an address of its own' : 'AWS S3'],
-    [
-      'endpoint',
-      `${endpoint.protocol}//${endpoint.hostname}${endpoint.port === undefined ? '' : `:${endpoint.port}`}${endpoint.path}`,
-    ],
-    ['region', region],
-    ['addressing', pathStyle ? 'path style' : 'virtual host'],
-    ...(requesterPays ? [['requester pays', 'yes'] as const] : []),
-  ];
 }
 
 /** HTML without a word of S3's own: objects may be pages too, but then the server signs its answer. */

@@ -114,3 +114,23 @@ function badEndpoint(why: string): ConfigError {
     hint: 'write it as https://host:port',
   });
 }
+
+/** For people: `doctor`. */
+export function describeSettings({
+  endpoint,
+  custom,
+  region,
+  pathStyle,
+  requesterPays,
+}: Settings): readonly (readonly [string, string])[] {
+  return [
+    ['kind', custom ? 'S3, at an address of its own' : 'AWS S3'],
+    [
+      'endpoint',
+      `${endpoint.protocol}//${endpoint.hostname}${endpoint.port === undefined ? '' : `:${endpoint.port}`}${endpoint.path}`,
+    ],
+    ['region', region],
+    ['addressing', pathStyle ? 'path style' : 'virtual host'],
+    ...(requesterPays ? [['requester pays', 'yes'] as const] : []),
+  ];
+}
