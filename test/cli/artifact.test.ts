@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { snapshot } from '../artifacts/rig.js';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { freshBucket, rigServer } from '../rig/rig-server.js';
+import { accountOf } from '../rig/s3-server.js';
 
 describe('artifact', () => {
   it('puts a folder once, lists it, and gets it back, whole or in part', async () => {
@@ -39,15 +40,11 @@ describe('artifact', () => {
   });
 
   it('takes stdin and gives stdout, also on S3', async () => {
-    const { endpoint, credentials, region } = rigServer();
     const cwd = folderWith();
     const cache = `s3://${await freshBucket()}/cache/`;
     const env = {
       PATH: process.env['PATH'] ?? '',
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_REGION: region,
-      AWS_ENDPOINT_URL_S3: endpoint,
+      ...accountOf(rigServer()),
       STEPASIDE_CACHE: cache,
     };
     const cli = resolve(import.meta.dirname, '../../dist/stepaside.cjs');

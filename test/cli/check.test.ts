@@ -4,16 +4,12 @@ import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkFor, sdkMakeBucket } from '../rig/sdk.js';
 
 const s3 = inject('s3');
 const bucket = `check-${randomBytes(4).toString('hex')}`;
-const env = {
-  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-  AWS_ENDPOINT_URL_S3: s3.endpoint,
-  AWS_REGION: s3.region,
-};
+const env = accountOf(s3);
 const hadoop = (more: object = {}) =>
   JSON.stringify({ name: 'org.apache.hadoop.fs.s3a.commit.files.SuccessData/1', jobId: 'job-7', ...more });
 

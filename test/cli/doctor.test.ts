@@ -3,16 +3,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket, Witness } from '../rig/sdk.js';
 
 const s3 = inject('s3');
 const bucket = `doctor-${randomBytes(4).toString('hex')}`;
-const env = {
-  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-  AWS_ENDPOINT_URL_S3: s3.endpoint,
-  AWS_REGION: s3.region,
-};
+const env = accountOf(s3);
 beforeAll(() => sdkMakeBucket(s3, bucket));
 
 interface Finding {

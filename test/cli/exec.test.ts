@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket } from '../rig/sdk.js';
 
 const JOB = 'cat in.txt > out.txt; echo ran >> log\n';
@@ -96,12 +97,7 @@ describe('exec', () => {
     const s3 = inject('s3');
     const bucket = `exec-${randomBytes(4).toString('hex')}`;
     await sdkMakeBucket(s3, bucket);
-    const env = {
-      AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-      AWS_ENDPOINT_URL_S3: s3.endpoint,
-      AWS_REGION: s3.region,
-    };
+    const env = accountOf(s3);
     const cwd = folderWith({ 'job.sh': JOB, 'in.txt': 'a' });
     const cache = ['--cache', `s3://${bucket}/cache`];
     const words = job('-o', 'out.txt', '-i', 'in.txt', ...cache);

@@ -3,14 +3,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { freshBucket } from '../rig/rig-server.js';
+import { accountOf } from '../rig/s3-server.js';
 import { Witness } from '../rig/sdk.js';
 
 const s3 = inject('s3');
 const env = {
-  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-  AWS_ENDPOINT_URL_S3: s3.endpoint,
-  AWS_REGION: s3.region,
+  ...accountOf(s3),
   CLI: new URL('../../dist/stepaside.cjs', import.meta.url).pathname,
   NODE: process.execPath,
 };

@@ -4,16 +4,12 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { openPlaces } from '../../src/preset.js';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket } from '../rig/sdk.js';
 
 const s3 = inject('s3');
 const bucket = `many-${randomBytes(4).toString('hex')}`;
-const env = {
-  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-  AWS_ENDPOINT_URL_S3: s3.endpoint,
-  AWS_REGION: s3.region,
-};
+const env = accountOf(s3);
 const DAYS = 400;
 const dayOf = (i: number) => new Date(Date.UTC(2024, 0, 1 + i)).toISOString().slice(0, 10);
 const days = Array.from({ length: DAYS }, (_, i) => dayOf(i));

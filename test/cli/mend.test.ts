@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { freshBucket } from '../rig/rig-server.js';
+import { accountOf } from '../rig/s3-server.js';
 import { Witness } from '../rig/sdk.js';
 
 const STEP = `
@@ -83,12 +84,7 @@ describe('what the store has lost', () => {
     const s3 = inject('s3');
     const bucket = await freshBucket();
     const witness = new Witness(s3, bucket);
-    const env = {
-      AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-      AWS_ENDPOINT_URL_S3: s3.endpoint,
-      AWS_REGION: s3.region,
-    };
+    const env = accountOf(s3);
     const cwd = folderWith({
       'stepaside.yaml': `name: w
 steps:

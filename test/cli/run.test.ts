@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { folderWith, type Ran, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket, Witness } from '../rig/sdk.js';
 
 /** A workflow in a folder of its own; its steps append their names to `ran`, so that starts can be counted. */
@@ -597,12 +598,7 @@ describe('run with cache and places on S3', () => {
   it('does the work once, is invisible to others but for its markers, and plan writes nothing', async () => {
     const bucket = `run-${randomBytes(4).toString('hex')}`;
     await sdkMakeBucket(s3, bucket);
-    const env = {
-      AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-      AWS_ENDPOINT_URL_S3: s3.endpoint,
-      AWS_REGION: s3.region,
-    };
+    const env = accountOf(s3);
     const witness = new Witness(s3, bucket);
     const w = workflow(
       `

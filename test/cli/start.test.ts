@@ -3,15 +3,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket } from '../rig/sdk.js';
 
 const s3 = inject('s3');
-const env = {
-  AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
-  AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
-  AWS_ENDPOINT_URL_S3: s3.endpoint,
-  AWS_REGION: s3.region,
-};
+const env = accountOf(s3);
 
 /** Every module that a run of the command resolves, by a loader hook and from Node's own list: what was loaded. */
 async function modulesOf(

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { intBelow, randomFrom } from '../conformance/random.js';
 import { ownBuild } from '../rig/own-build.js';
 import type { S3Facts } from '../rig/s3-server.js';
+import { accountOf } from '../rig/s3-server.js';
 import type { CampaignOptions, Tally } from './campaign.js';
 import { CARRIERS, type Carrier, KEY_THERE } from './f10-carriers.js';
 
@@ -96,13 +97,6 @@ async function carry(carrier: Carrier, { random, server, cli, points }: Setting,
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function accountOf({ credentials, region, endpoint }: S3Facts): Record<string, string> {
-  return {
-    ...{ AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey },
-    ...{ AWS_REGION: region, AWS_ENDPOINT_URL_S3: endpoint },
-  };
 }
 
 /** Long enough that nothing holds it by chance. */

@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { intBelow, randomFrom } from '../conformance/random.js';
 import { ownBuild } from '../rig/own-build.js';
 import type { S3Facts } from '../rig/s3-server.js';
+import { accountOf } from '../rig/s3-server.js';
 import { sdkMakeBucket, Witness } from '../rig/sdk.js';
 import type { CampaignOptions, Tally } from './campaign.js';
 import { judge } from './f3-oracle.js';
@@ -90,8 +91,7 @@ async function oneRound({ count, random, server, onS3, cli }: Round, found: Find
   const env = {
     ...{ PATH: process.env['PATH'] ?? '', HOME: '/nonexistent' },
     ...{ STEPASIDE_TTL_MS: String(ttlMs), STEPASIDE_HEARTBEAT_MS: String(heartbeatMs) },
-    ...{ AWS_ACCESS_KEY_ID: server.credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey },
-    ...{ AWS_ENDPOINT_URL_S3: server.endpoint, AWS_REGION: server.region },
+    ...accountOf(server),
     ...(onS3 ? { STEPASIDE_CACHE: `s3://${bucket}/cache` } : {}),
   };
   const start = () => new Contender(cli, folder, env);

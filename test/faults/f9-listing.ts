@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { S3Server } from '../rig/s3-server.js';
+import { accountOf } from '../rig/s3-server.js';
 import { startVersitygw } from '../rig/versitygw.js';
 import type { Tally } from './campaign.js';
 
@@ -81,16 +82,12 @@ async function ask(
 ): Promise<{ readonly state: string; readonly requests: number; readonly peak: number }> {
   const before = server.requests();
   const words = ['--require', join(folder, 'peak.cjs'), CLI, 'check', `s3://${BUCKET}/lake/`];
-  const { credentials, region, endpoint } = server;
   const child = spawn(process.execPath, [...words, '--glob', glob, '--min', String(min)], {
     cwd: folder,
     env: {
       PATH: process.env['PATH'],
       HOME: '/nonexistent',
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_REGION: region,
-      AWS_ENDPOINT_URL_S3: endpoint,
+      ...accountOf(server),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

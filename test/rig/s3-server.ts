@@ -48,3 +48,11 @@ export function factsOf(server: S3Facts): S3Facts {
 
 /** A server that cannot be had here, and why: the reason is printed, so it says what to do. */
 export class NotHere extends Error {}
+
+/** The environment in which a command finds that server. */
+export function accountOf({ credentials, region, endpoint }: S3Facts): Record<string, string> {
+  return {
+    ...{ AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey },
+    ...{ AWS_REGION: region, AWS_ENDPOINT_URL_S3: endpoint },
+  };
+}

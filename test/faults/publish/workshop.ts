@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { S3Facts } from '../../rig/s3-server.js';
+import { accountOf } from '../../rig/s3-server.js';
 import { Witness } from '../../rig/sdk.js';
 import { type Injection, type Ran, runUnder } from '../run-under.js';
 import type { Hand } from './hand.js';
@@ -86,8 +87,7 @@ export class Workshop {
     return runUnder([process.execPath, cli, ...words], {
       ...{ strace, folder: this.folder, inject, watch },
       env: {
-        ...{ AWS_ACCESS_KEY_ID: server.credentials.accessKeyId, AWS_REGION: server.region },
-        ...{ AWS_SECRET_ACCESS_KEY: server.credentials.secretAccessKey, AWS_ENDPOINT_URL_S3: server.endpoint },
+        ...accountOf(server),
         ...(this.onS3 ? { STEPASIDE_CACHE: `s3://${bucket}/${this.id}/cache` } : {}),
         ...{ HAND: String(hand.port), FAILS: fails && this.shape.fails ? 'yes' : '' },
       },
