@@ -7,7 +7,6 @@ import type { Workflow } from '../core/step.js';
 import { blake3 } from '../hash.js';
 import { askGlob, askOutput, askPath, askPresence } from '../look/ask.js';
 import type { GatheredPlaces } from '../look/gather.js';
-import { keyOf } from '../look/key-of.js';
 import type { Places } from '../look/places.js';
 import type { Decided } from '../look/planner.js';
 import { type OpenPlaces, openPlaces } from '../preset.js';
@@ -169,7 +168,10 @@ async function checkStep(workflow: Workflow, instance: StepInstance, places: Pla
   const policy = workflow.policies[step.policy]!;
   const needsKey = resolved.outputs.some((output) => output.match !== undefined);
   const keying = { places, hash: blake3(), secret: process.env['STEPASIDE_SECRET'] };
-  const { key } = needsKey ? await keyOf(workflow, instance, keying) : { key: undefined };
+  // A place that is asked for by its name has no key, and what finds keys takes a while to load.
+  const { key } = needsKey
+    ? await (await import('../look/key-of.js')).keyOf(workflow, instance, keying)
+    : { key: undefined };
   const known = key?.state === 'known' ? { key: key.key } : {};
   return Promise.all([
     ...conditions.map(async (question) => ({
