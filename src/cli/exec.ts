@@ -57,6 +57,7 @@ export const exec: Command = async (args, terminal) => {
       concurrency: 1,
       keepGoing: false,
       materialize: true,
+      silentHits: true,
     });
     const outcome = outcomes.get(instance.name)!;
     if (notes) {

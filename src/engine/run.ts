@@ -18,6 +18,8 @@ export interface RunAsked extends Omit<Asked, 'force'> {
   readonly materialize: boolean;
   readonly force: boolean;
   readonly forceDownstream: boolean;
+  /** A run that avoids all of it writes nothing, no journal either. */
+  readonly silentHits?: boolean;
   /** The run that this one repeats. */
   readonly repeats?: string;
   /** Told what each step's outcome was made of. */
@@ -54,7 +56,8 @@ export async function runWorkflow(engine: Engine, workflow: Workflow, asked: Run
   });
   const outcomes = await run.all();
   const summary = summaryOf(outcomes, Math.round(engine.monotonic() - begun));
-  if (!asked.writeOff)
+  const isHit = [...outcomes.values()].every(({ status }) => status === 'avoided');
+  if (!asked.writeOff && !(isHit && asked.silentHits))
     await writeJournal(engine, {
       run: asked.run,
       workflow,
