@@ -13,9 +13,9 @@ import type { CampaignOptions, Tally } from './campaign.js';
 import { judge } from './f3-oracle.js';
 
 /** The long form: processes. */
-export const points = 480;
+export const points = 500;
 
-const inARound = 12;
+const inARound = 50;
 const ttlMs = 1_500;
 const heartbeatMs = 150;
 /** Nothing here takes as long: whoever has not ended by then hangs. */
