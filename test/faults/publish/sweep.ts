@@ -200,8 +200,8 @@ async function onePoint(
     if (!last.standing.some((one) => one.step === step && one.key === key && one.marked))
       bad(`at the end no record of ${step} stands`);
   if (endedIn(next).length !== shape.steps.length) bad(`the next run says ${next.stdout.slice(-500)}`);
-  // A step writes to its key's log and to its places' at the same time, and steps go side by side.
-  if (shop.litter() > 2 * shape.steps.length * shop.suffered)
+  // A step writes to its key's log and to its place's at the same time, and after each slot the epoch.
+  if (shop.litter() > 4 * shape.steps.length * shop.suffered)
     bad(`${shop.litter()} temporary files after ${shop.suffered} faults`);
   if (endedIn(next).every(({ status }) => status === 'avoided')) return;
   const third = await shop.run({ round });
