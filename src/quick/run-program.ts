@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import Module from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import vm from 'node:vm';
@@ -42,6 +52,8 @@ function tagNow(): number {
 }
 
 const DIGEST_BYTES = 32;
+/** For many versions of Node and many flags. */
+const MOST_KEPT = 24;
 
 function keptCode(path: string): Buffer | undefined {
   try {
@@ -57,6 +69,7 @@ function keep(path: string, codeNow: () => Buffer): void {
   const own = `${path}.${process.pid}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
+    if (readdirSync(dirname(path)).length >= MOST_KEPT) return;
     // First of all: where nobody may write, nothing is made of the code either.
     const fd = openSync(own, 'wx');
     try {

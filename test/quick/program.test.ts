@@ -25,7 +25,8 @@ function unpacked() {
 const GOOD = { status: 0, stdout: '0.0.1\n', stderr: '' };
 
 it('the build has kept the code of both programs', () => {
-  expect(readdirSync(join(dist, 'code')).map((name) => name.split('-')[0])).toEqual(['check', 'cli']);
+  const kept = readdirSync(join(dist, 'code')).map((name) => name.split('-')[0]);
+  expect(kept).toEqual(expect.arrayContaining(['check', 'cli']));
 });
 
 it('the first run keeps what was made of a program, and the next one uses it', () => {
