@@ -30,6 +30,8 @@ const EXTRA = 2;
 /** Listings under way at once, and how many pages each of them should fill where trees are asked for. */
 const [SIDE_BY_SIDE, PAGES_OF_TREES] = [16, 8];
 
+const SIDE = 'they fill pages, which are listed side by side';
+
 export interface PlannerOptions {
   readonly tell?: ((decided: Decided) => void) | undefined;
   /** For tests: what is usual shows nothing below some thousand objects. */
@@ -44,6 +46,7 @@ export class Planner {
   readonly #turns = new Turns(WIDTH);
   #pageMs: number | undefined;
   #headsPerMs: number | undefined;
+  #isHopeless = false;
 
   constructor(store: Store, options: PlannerOptions = {}) {
     this.#store = store;
@@ -51,7 +54,9 @@ export class Planner {
   }
 
   async answer(wants: readonly Want[]): Promise<void> {
-    const sorted = [...wants].sort((a, b) => compareUtf8(a.at, b.at));
+    const all = [...wants].sort((a, b) => compareUtf8(a.at, b.at));
+    const sorted = this.#mayHope(all) ? await this.#hopefully(all) : all;
+    if (sorted.length === 0) return;
     const parts = inParts(sorted, { ordered: this.#store.traits.orderedList, page: this.#options.page });
     const spare = { left: parts.length + SPARE + Math.floor(wants.length / SPARE_PER) };
     await Promise.all(parts.map((part) => this.#settle(part, spare)));
@@ -65,6 +70,37 @@ export class Planner {
     return Math.min(MOST, Math.max(LEAST, Math.round(this.#pageMs * this.#headsPerMs)));
   }
 
+  /** A server that promises no order mostly keeps one: then what fills pages can be listed side by side. */
+  #mayHope(wants: readonly Want[]): boolean {
+    const { orderedList } = this.#store.traits;
+    const fills = wants.length > (this.#options.page ?? PAGE);
+    return !orderedList && !this.#isHopeless && fills && wants.every(({ kind }) => kind === 'name');
+  }
+
+  /** What is left: nothing was shown of it, and that proves nothing. */
+  async #hopefully(wants: readonly Want[]): Promise<readonly Want[]> {
+    const { page = PAGE } = this.#options;
+    const scans = cutEvery(wantsOfPart(wants, page), wants).map(async (part) => {
+      const { pages, left } = await scan(this.#store, part, {
+        need: this.#need,
+        hopeful: true,
+        page,
+        onPage: (ms) => this.#paged(ms),
+      });
+      const rest = new Set(left);
+      const answered = part.filter((want) => !rest.has(want));
+      if (answered.length > 0) this.#told(answered, { how: 'LIST', pages, below: commonPrefix(part), why: SIDE });
+      return left;
+    });
+    const left = (await Promise.all(scans)).flat().sort((a, b) => compareUtf8(a.at, b.at));
+    this.#isHopeless = left.length > wants.length / 2;
+    return left;
+  }
+
+  #paged(ms: number): void {
+    this.#pageMs = average(this.#pageMs, ms);
+  }
+
   async #settle(wants: readonly Want[], spare: { left: number }): Promise<void> {
     const need = this.#need;
     const weight = wants.reduce((sum, want) => sum + weightOf(want), 0);
@@ -76,9 +112,7 @@ export class Planner {
     const { pages, left, gaveUp } = await scan(this.#store, wants, {
       need,
       page: this.#options.page,
-      onPage: (ms) => {
-        this.#pageMs = average(this.#pageMs, ms);
-      },
+      onPage: (ms) => this.#paged(ms),
     });
     const rest = new Set(left);
     const answered = wants.filter((want) => !rest.has(want));

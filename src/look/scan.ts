@@ -19,13 +19,15 @@ export interface Scanned {
   /** Nothing is known of these yet: they must be asked for in another way. */
   readonly left: readonly Want[];
   /** Why it ended before all was answered. */
-  readonly gaveUp?: 'too little' | 'refused';
+  readonly gaveUp?: 'too little' | 'refused' | 'unproven';
 }
 
 interface ScanOptions {
   /** How much a page must answer, in HEADs saved. */
   readonly need: number;
   readonly page?: number | undefined;
+  /** The store promises no order, and probably keeps one: what its listing shows is there, what it skips is left. */
+  readonly hopeful?: boolean | undefined;
   readonly onPage?: ((ms: number) => void) | undefined;
 }
 
@@ -37,15 +39,15 @@ interface ScanOptions {
 export async function scan(
   store: Store,
   wants: readonly Want[],
-  { need, page: size = PAGE, onPage }: ScanOptions,
+  { need, page: size = PAGE, hopeful = false, onPage }: ScanOptions,
 ): Promise<Scanned> {
+  const ordered = hopeful || store.traits.orderedList;
   const dealer = new Dealer(wants);
   const passed: Want[] = [];
   let left = wants;
   let pages = 0;
   try {
     while (left.length > 0) {
-      const ordered = store.traits.orderedList;
       const prefix = commonPrefix(left);
       const after = ordered ? before(left[0]!.at, prefix) : undefined;
       const heads = pagesOf(store, prefix, { size, after })[Symbol.asyncIterator]();
@@ -76,6 +78,7 @@ export async function scan(
           const gain = weight - weigh(left) + LISTING * left.filter((want) => dealer.isNew(want)).length;
           // A listing that is itself one of the questions is no waste.
           if (gain < need && !left.some((want) => want.kind === 'range' && want.at === prefix)) {
+            if (hopeful) return { pages, left: [...passed, ...left], gaveUp: 'too little' };
             finish(passed);
             return { pages, left, gaveUp: 'too little' };
           }
@@ -96,6 +99,7 @@ export async function scan(
     if (__SABOTAGE__ === 'unlisted-is-absent') finish(wants);
     return { pages, left: wants.filter((want) => !want.settled), gaveUp: 'refused' };
   }
+  if (hopeful && passed.length > 0) return { pages, left: passed, gaveUp: 'unproven' };
   finish(passed);
   return { pages, left: [] };
 }

@@ -89,7 +89,7 @@ export async function campaign({ points, seed, answer = quickAnswer, progress = 
         const live = worlds.filter((world) => !world.isOver).slice(0, points - found.points);
         for (const world of live) await world.settle();
         await pause(TICK_MS);
-        for (const world of live) {
+        for (const world of live.filter(({ isRefused }) => !isRefused)) {
           await world.change();
           await world.ask(answer, found);
         }
@@ -112,12 +112,18 @@ export async function campaign({ points, seed, answer = quickAnswer, progress = 
   };
 }
 
+interface Settled {
+  readonly ran: Ran;
+  readonly snapshot: Snapshot;
+}
+
 /** A folder with a workflow whose steps are done, which changes again and again from there. */
 class World {
   readonly #seed: number;
   readonly #random: () => number;
   readonly #at: At;
-  #settled: { readonly ran: Ran; readonly snapshot: Snapshot } | undefined;
+  #settled: Settled | undefined;
+  #isRefused = false;
   #hinted = false;
   #changed: readonly string[] = [];
   /** What the last plan said; a run then has to do that. */
@@ -137,18 +143,31 @@ class World {
 
   /** Not every workflow can have one: such a one is asked about once, and left. */
   get isOver(): boolean {
-    return this.#settled !== undefined && !this.#hinted;
+    return this.#isRefused || (this.#settled !== undefined && !this.#hinted);
   }
 
   /** Everything is done, and a hint says so. */
   async settle(): Promise<void> {
     this.#now = Date.now();
     if (this.#settled) this.#settled.snapshot.restore();
-    else {
+    else this.#settled = await this.#done();
+    if (this.#settled) this.#hinted = hintAt(this.#at, this.#settled.ran);
+  }
+
+  async #done(): Promise<Settled | undefined> {
+    try {
       await run(this.#at);
-      this.#settled = { ran: await run(this.#at), snapshot: new Snapshot(this.#at.folder) };
+    } catch (error) {
+      // Its steps read in a circle what they make: whoever runs it is told so.
+      this.#isRefused = (error as { code?: string }).code === 'config/cycle';
+      if (!this.#isRefused) throw error;
+      return undefined;
     }
-    this.#hinted = hintAt(this.#at, this.#settled.ran);
+    return { ran: await run(this.#at), snapshot: new Snapshot(this.#at.folder) };
+  }
+
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   async change(): Promise<void> {
@@ -202,10 +221,12 @@ class World {
 
   /** What was planned last is what a run then does. */
   async close(found: Found): Promise<void> {
-    const { outcomes } = await run(this.#at);
-    found.ran += 1;
-    const not = contradicts(this.#planned, outcomes);
-    if (not !== undefined) this.#bad(not, found);
+    if (!this.#isRefused) {
+      const { outcomes } = await run(this.#at);
+      found.ran += 1;
+      const not = contradicts(this.#planned, outcomes);
+      if (not !== undefined) this.#bad(not, found);
+    }
     rmSync(this.#at.folder, { recursive: true, force: true });
   }
 

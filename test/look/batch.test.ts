@@ -23,8 +23,11 @@ const folder = fc.array(segment, { maxLength: 3 }).map((segments) => segments.ma
 const key = fc.tuple(folder, leaf).map(([a, b]) => a + b || 'x');
 const body = fc.constantFrom('', '', 'data', CLAIM, OURS, FAILED, '{"v":1,', 'k\n', '\uFEFF{}');
 
+const object = key
+  .filter((name) => !name.endsWith('/'))
+  .map((name) => asking(`object ${name}`, (p) => askPath(p, ROOT + name, {})));
 const question: fc.Arbitrary<readonly [string, Question]> = fc.oneof(
-  key.filter((name) => !name.endsWith('/')).map((name) => asking(`object ${name}`, (p) => askPath(p, ROOT + name, {}))),
+  object,
   key
     .filter((name) => !name.endsWith('/'))
     .map((name) => asking(`key of ${name}`, (p) => askPath(p, ROOT + name, { want: { match: 'key', key: 'k' } }))),
@@ -116,6 +119,25 @@ describe('many looks together', () => {
         },
       ),
       { numRuns: Number(process.env['STEPASIDE_LOOKS'] ?? 600) },
+    );
+  });
+
+  it('and so do names alone, which are listed side by side in the hope that there is an order', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        lake,
+        fc.array(object, { maxLength: 4 }),
+        fc.integer({ min: 2, max: 4 }),
+        fc.integer({ min: 0, max: 2 }),
+        async (of, others, page, breakEven) => {
+          const there = Object.keys(of.objects).filter((name) => !name.endsWith('/'));
+          const questions = there.map((name) => asking(`object ${name}`, (p) => askPath(p, ROOT + name, {})));
+          expect(
+            await difference({ ...of, ordered: false }, [...questions, ...others], page, breakEven),
+          ).toBeUndefined();
+        },
+      ),
+      { numRuns: Number(process.env['STEPASIDE_LOOKS'] ?? 400) },
     );
   });
 });

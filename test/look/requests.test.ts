@@ -137,6 +137,18 @@ it('names that fill pages are listed side by side, each page once', async () => 
   expect(asked.lists).toHaveLength(5);
 });
 
+it('what a server skips that lists in another order is asked for by name', async () => {
+  const keys = ['a-b/x', 'a/x', 'a/y', 'b/x'];
+  const { places, asked } = await lakeOf({
+    objects: objects([...keys, 'a/a', 'a/b', 'a/c', 'a/d']),
+    ordered: false,
+  });
+  const together = gathering(places, { page: 2, breakEven: 2 });
+  const seen = await Promise.all(keys.map((key) => askPath(together, ROOT + key, {})));
+  expect(seen.map(({ state }) => state)).toEqual(keys.map(() => 'present'));
+  expect(asked.heads).toEqual(['a-b/x', 'a/x']);
+});
+
 it('trees that lie in one another are not parted', async () => {
   const keys = days(3000).map((name) => `raw/${name}/part-0`);
   const { places, asked } = await lakeOf({ objects: objects(keys) });
