@@ -24,7 +24,7 @@ export const unlock = onCache(async ({ args, terminal, engine, workflow }) => {
     for (const { log, view } of [...(seen.keyRead ? [seen.keyRead] : []), ...seen.placeReads.values()]) {
       if (!view.held) continue;
       const { by, at } = view.held;
-      const alive = await engine.watch.isHeld(view);
+      const alive = await engine.watch.isHeld({ log, view });
       let broken = false;
       if (args.on('break')) {
         const taken = await log.append(view, { kind: 'acquire' }, engine.self);

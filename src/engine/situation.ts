@@ -124,9 +124,7 @@ async function lookAtLogs(
     ...(keyRead ? [{ read: keyRead, what: 'the same work' }] : []),
     ...[...placeReads].map(([name, read]) => ({ read, what: `work at ${name}` })),
   ];
-  const held = await Promise.all(
-    all.map(async (one) => ((await engine.watch.isHeld(one.read.view)) ? one : undefined)),
-  );
+  const held = await Promise.all(all.map(async (one) => ((await engine.watch.isHeld(one.read)) ? one : undefined)));
   const heldBy = held.find((one) => one !== undefined);
   if (__SABOTAGE__ === 'place-unleased') placeReads.clear();
   // Where no log has a slot, nothing was committed after the look, whenever it was.

@@ -1,7 +1,7 @@
 import type { Holder } from '../core/slot.js';
 import { surelyDead } from '../holder.js';
 import { beatKey, type Cache, readWhole } from './cache.js';
-import type { LogView } from './log.js';
+import { isInUse, type Read } from './lease.js';
 
 export interface WatchOptions {
   readonly self: Holder;
@@ -22,10 +22,12 @@ export class Watch {
     this.#options = options;
   }
 
-  /** Does somebody else, alive as far as can be told, hold this log? */
-  async isHeld({ held }: LogView): Promise<boolean> {
+  /** Does somebody, alive as far as can be told, hold this log and use it? */
+  async isHeld({ log, view: { held } }: Read): Promise<boolean> {
     if (!held || __SABOTAGE__ === 'takeover-at-once') return false;
-    if (surelyDead(held.by, this.#options.self)) return false;
+    const { self } = this.#options;
+    if (held.by.beat === self.beat) return isInUse(log, self);
+    if (surelyDead(held.by, self)) return false;
     return !(await this.#silent(held.by));
   }
 

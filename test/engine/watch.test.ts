@@ -6,6 +6,7 @@ import { EMPTY_LOG, type Holder } from '../../src/core/slot.js';
 import { fsStore } from '../../src/drivers/fs.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { beatOnce } from '../../src/engine/beat.js';
+import { Lease } from '../../src/engine/lease.js';
 import { SlotLog } from '../../src/engine/log.js';
 import { Watch } from '../../src/engine/watch.js';
 import { surelyDead, thisProcess } from '../../src/holder.js';
@@ -20,22 +21,48 @@ function watching(store = memoryStore()) {
   let now = 0;
   const cache = cacheOn(store);
   const watch = new Watch(cache, { self, ttlMs: TTL, monotonic: () => now });
+  const log = new SlotLog(cache, 'v1/keys/k');
   return {
     cache,
     isHeld: (by: Holder) =>
-      watch.isHeld({ ...EMPTY_LOG, n: 1, held: { attempt: 1, at: 0, by }, last: { state: 'open', attempt: 1 } }),
+      watch.isHeld({
+        log,
+        view: { ...EMPTY_LOG, n: 1, held: { attempt: 1, at: 0, by }, last: { state: 'open', attempt: 1 } },
+      }),
     pass: (ms: number) => {
       now += ms;
     },
   };
 }
 
+describe('a lease of our own', () => {
+  it('is held as long as we use it, and nobody waits for one that could not be given back', async () => {
+    const memory = memoryStore();
+    const { store } = scripted(memory, (verb, name) =>
+      verb === 'write' && name.endsWith('2') ? storeError('store/unavailable') : undefined,
+    );
+    const cache = cacheOn(store);
+    const watch = new Watch(cache, { self, ttlMs: TTL, monotonic: () => 0 });
+    const log = new SlotLog(cache, 'v1/keys/k');
+    const read = async () => ({ log, view: await log.read() });
+    const lease = (await Lease.take([await read()], self))!;
+    expect(await watch.isHeld(await read())).toBe(true);
+    // Somebody else in this process was not fast enough.
+    expect(await Lease.take([{ log, view: { ...EMPTY_LOG, n: 0 } }], self)).toBeUndefined();
+    expect(await watch.isHeld(await read())).toBe(true);
+    await expect(lease.release({ untouched: false })).rejects.toThrow('unavailable');
+    expect((await read()).view.held?.by.beat).toBe(self.beat);
+    expect(await watch.isHeld(await read())).toBe(false);
+  });
+});
+
 describe('a watch over somebody of another machine', () => {
   const far = holder('far');
 
   it('free is free', async () => {
     const watch = new Watch(cacheOn(), { self, ttlMs: TTL, monotonic: () => 0 });
-    expect(await watch.isHeld({ ...EMPTY_LOG, n: 0 })).toBe(false);
+    const log = new SlotLog(cacheOn(), 'v1/keys/k');
+    expect(await watch.isHeld({ log, view: { ...EMPTY_LOG, n: 0 } })).toBe(false);
   });
 
   it('holds him for alive as long as his heart is seen to change, whatever his clock says', async () => {
@@ -118,30 +145,30 @@ steps:
     const [name] = readdirSync(join(folder, '.stepaside/v1/keys'), { recursive: true, encoding: 'utf8' }).filter(
       (path) => /blake3-[0-9a-f]{64}$/.test(path),
     );
-    const view = await new SlotLog(cache, `v1/keys/${name}`).read();
-    return { cache, view };
+    const log = new SlotLog(cache, `v1/keys/${name}`);
+    return { cache, read: { log, view: await log.read() } };
   }
 
   it('a real process that was killed with a lease: seen at once, and the next run takes over without waiting', async () => {
     const folder = folderWith({ 'stepaside.yaml': SLOW });
     const { child, ended } = startStepaside(['run'], { cwd: folder });
     while (!readdirSync(folder).some((name) => name.startsWith('begun'))) await wait(20);
-    const { cache, view } = await heldIn(folder);
-    expect(view.held?.by).toMatchObject({ pid: child.pid, boot: me.boot });
+    const { cache, read } = await heldIn(folder);
+    expect(read.view.held?.by).toMatchObject({ pid: child.pid, boot: me.boot });
     const watch = new Watch(cache, { self: me, ttlMs: TTL, monotonic: () => performance.now() });
-    expect(await watch.isHeld(view)).toBe(true);
+    expect(await watch.isHeld(read)).toBe(true);
     // One who may not wait is refused, and changes nothing.
     const busy = await stepaside(['run', '--wait', '0'], { cwd: folder });
     expect([busy.code, busy.stderr]).toEqual([3, expect.stringMatching(/busy/)]);
     child.kill('SIGKILL');
     await ended;
-    expect(await watch.isHeld(view)).toBe(false);
+    expect(await watch.isHeld(read)).toBe(false);
     const begun = performance.now();
     const next = await stepaside(['run'], { cwd: folder });
     expect(next.code, next.stderr).toBe(0);
     expect(performance.now() - begun).toBeLessThan(10_000);
     expect(existsSync(join(folder, 'out'))).toBe(true);
-    const after = (await heldIn(folder)).view;
+    const after = (await heldIn(folder)).read.view;
     expect(after).toMatchObject({ last: { state: 'committed', attempt: 2 }, records: [{ attempt: 2 }] });
     expect(after.held).toBeUndefined();
   });
@@ -157,7 +184,7 @@ steps:
     const next = await stepaside(['run'], { cwd: folder, env });
     expect(next.code, next.stderr).toBe(0);
     expect(next.stderr).toMatch(/^wait .*process \d+ on/m);
-    const { view } = await heldIn(folder);
+    const { view } = (await heldIn(folder)).read;
     expect(view).toMatchObject({ last: { state: 'committed', attempt: 2 } });
     first.child.kill('SIGCONT');
     await stepaside(['run', '-q'], { cwd: folder, env });
@@ -166,6 +193,6 @@ steps:
     writeFileSync(join(folder, 'go'), '');
     const late = await first.ended;
     expect(late.stderr).toMatch(/not recorded: (lease-lost|changed-after)/);
-    expect((await heldIn(folder)).view).toMatchObject({ records: [{ attempt: 2 }] });
+    expect((await heldIn(folder)).read.view).toMatchObject({ records: [{ attempt: 2 }] });
   });
 });

@@ -353,9 +353,12 @@ class Oracle {
     }
   }
 
-  /** Only from who was silent for the whole ttl while somebody watched. */
+  /** Only from who was silent for the whole ttl while somebody watched, or what it could not give back itself. */
   #takeover(name: string, held: NonNullable<Log['held']>, { at, by: { beat } }: SlotText): void {
-    if (held.beat === beat) return this.#wrong(`${beat} takes ${name} from itself`);
+    if (held.beat === beat) {
+      if (this.#isWorking(name, beat)) this.#wrong(`${beat} takes ${name} from itself, and works there`);
+      return;
+    }
     // Signs of life that came after the decision cannot have been heeded: the holder's commit is fenced off, no more.
     const decided = at - this.#facts.epoch + CLOCKS_MS;
     const seen = this.#beatRead.get(`${this.#who(beat)} ${held.beat}`)?.findLast(({ first }) => first <= decided);
@@ -367,6 +370,15 @@ class Oracle {
       this.#wrong(
         `${beat} takes ${name} from ${held.beat}, whom it has seen silent for ${seen ? Math.round(seen.last - seen.first) : 0} ms only`,
       );
+  }
+
+  #isWorking(name: string, beat: string): boolean {
+    return [...this.#runs.values()].some(
+      ({ by, over, log, work }) =>
+        over === undefined &&
+        this.#facts.beats.get(by) === beat &&
+        (log === name || work.places.some((place) => place.log === name)),
+    );
   }
 
   /** What it learns from now on comes too late for what it did: that ended when it let go. */
