@@ -90,7 +90,8 @@ async function trial() {
     AWS_SECRET_ACCESS_KEY: 'none',
     AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${server.address().port}`,
   };
-  const flow = 'name: trial\nsteps: [{ name: made, run: echo made > made, outputs: [{ path: made, atomic: true, keep: artifact }] }]\n';
+  const flow =
+    'name: trial\nsteps: [{ name: made, run: echo made > made, outputs: [{ path: made, atomic: true, keep: artifact }] }]\n';
   writeFileSync(join(folder, 'stepaside.yaml'), flow);
   const keys = Array.from({ length: 60 }, (_, i) => `s3://bucket/a/${i}`);
   const trials = [
