@@ -87,13 +87,12 @@ export class Planner {
         page,
         onPage: (ms) => this.#paged(ms),
       });
-      const rest = new Set(left);
-      const answered = part.filter((want) => !rest.has(want));
+      const answered = without(part, left);
       if (answered.length > 0) this.#told(answered, { how: 'LIST', pages, below: commonPrefix(part), why: SIDE });
       return left;
     });
     const left = (await Promise.all(scans)).flat().sort((a, b) => compareUtf8(a.at, b.at));
-    this.#isHopeless = left.length > wants.length / 2;
+    this.#isHopeless ||= left.length > wants.length / 2;
     return left;
   }
 
@@ -114,8 +113,7 @@ export class Planner {
       page: this.#options.page,
       onPage: (ms) => this.#paged(ms),
     });
-    const rest = new Set(left);
-    const answered = wants.filter((want) => !rest.has(want));
+    const answered = without(wants, left);
     if (answered.length > 0 || gaveUp === undefined)
       this.#told(answered, {
         how: 'LIST',
@@ -147,6 +145,11 @@ export class Planner {
     const names = wants.filter(({ kind }) => kind === 'name').length;
     this.#options.tell?.({ store: this.#store.name, names, trees: wants.length - names, ...about });
   }
+}
+
+function without(wants: readonly Want[], left: readonly Want[]): readonly Want[] {
+  const rest = new Set(left);
+  return wants.filter((want) => !rest.has(want));
 }
 
 function average(known: number | undefined, now: number): number {

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { intBelow, randomFrom } from '../conformance/random.js';
 import { ownBuild } from '../rig/own-build.js';
-import type { S3Facts } from '../rig/s3-server.js';
-import { accountOf } from '../rig/s3-server.js';
+import { accountOf, type S3Facts } from '../rig/s3-server.js';
 import type { CampaignOptions, Tally } from './campaign.js';
 import { CARRIERS, type Carrier, KEY_THERE } from './f10-carriers.js';
 

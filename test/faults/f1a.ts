@@ -6,7 +6,7 @@ import { strace } from '../rig/strace.js';
 import { SCENES, type Scene, type Staged } from './artifacts/scenes.js';
 import type { Tools } from './artifacts/shop.js';
 import type { CampaignOptions, Tally } from './campaign.js';
-import { CALLS, callsIn, type Injection, killsIn } from './run-under.js';
+import { CALLS, callsIn, type Injection, killsIn, LITTER_A_FAULT } from './run-under.js';
 
 /** The long form: kills. */
 export const points = 2_000;
@@ -108,6 +108,6 @@ async function onePoint(
     bad(`whoever came next ended with ${after.code}${after.hung ? ', hanging' : ''}: ${after.stderr.slice(-500)}`);
   told?.(after);
   for (const what of await judge(true)) bad(what);
-  // Slots of two logs at the same time, and after each slot the epoch.
-  if (shop.litter() > 4 * shop.suffered) bad(`${shop.litter()} temporary files after ${shop.suffered} kills`);
+  if (shop.litter() > LITTER_A_FAULT * shop.suffered)
+    bad(`${shop.litter()} temporary files after ${shop.suffered} kills`);
 }

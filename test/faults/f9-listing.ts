@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { S3Server } from '../rig/s3-server.js';
-import { accountOf } from '../rig/s3-server.js';
+import { accountOf, type S3Server } from '../rig/s3-server.js';
 import { startVersitygw } from '../rig/versitygw.js';
 import type { Tally } from './campaign.js';
 

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 /** Nothing here takes as long: who has not ended by then hangs. The ttl is left at a minute, so nobody waits it out unseen. */
 const DEADLINE_MS = 45_000;
 
+/** Temporary files that one fault may leave of each step: slots of two logs at the same time, and after each the epoch. */
+export const LITTER_A_FAULT = 4;
+
 /** What strace does at a call: `signal=KILL`, `error=EIO`. */
 export interface Injection {
   readonly call: string;

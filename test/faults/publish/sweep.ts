@@ -4,7 +4,7 @@ import { ownBuild } from '../../rig/own-build.js';
 import type { S3Facts } from '../../rig/s3-server.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
 import { strace } from '../../rig/strace.js';
-import { type Call, callsIn, type Injection, type Ran } from '../run-under.js';
+import { type Call, callsIn, type Injection, LITTER_A_FAULT, type Ran } from '../run-under.js';
 import { startHand } from './hand.js';
 import { judge, type Strictness } from './oracle.js';
 import { SHAPES, type Shape } from './shapes.js';
@@ -200,8 +200,7 @@ async function onePoint(
     if (!last.standing.some((one) => one.step === step && one.key === key && one.marked))
       bad(`at the end no record of ${step} stands`);
   if (endedIn(next).length !== shape.steps.length) bad(`the next run says ${next.stdout.slice(-500)}`);
-  // A step writes to its key's log and to its place's at the same time, and after each slot the epoch.
-  if (shop.litter() > 4 * shape.steps.length * shop.suffered)
+  if (shop.litter() > LITTER_A_FAULT * shape.steps.length * shop.suffered)
     bad(`${shop.litter()} temporary files after ${shop.suffered} faults`);
   if (endedIn(next).every(({ status }) => status === 'avoided')) return;
   const third = await shop.run({ round });

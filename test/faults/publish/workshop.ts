@@ -3,8 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { S3Facts } from '../../rig/s3-server.js';
-import { accountOf } from '../../rig/s3-server.js';
+import { accountOf, type S3Facts } from '../../rig/s3-server.js';
 import { Witness } from '../../rig/sdk.js';
 import { type Injection, type Ran, runUnder } from '../run-under.js';
 import type { Hand } from './hand.js';
