@@ -58,8 +58,10 @@ export async function campaign({ points, seed, server }: CampaignOptions): Promi
   };
   const built = await ownBuild(__SABOTAGE__);
   try {
+    // However few they are, half of them meet in the folder and half in the bucket.
+    const most = Math.min(inARound, Math.ceil(points / 2));
     for (let round = 0; found.points < points; round++) {
-      const count = Math.min(inARound, Math.max(4, points - found.points));
+      const count = Math.max(4, Math.min(most, points - found.points));
       await oneRound({ count, random, server, onS3: round % 2 === 1, cli: built.cli }, found);
     }
   } finally {

