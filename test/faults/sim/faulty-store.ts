@@ -40,13 +40,13 @@ export class Disk {
     this.world = world;
   }
 
-  put(key: string, bytes: Uint8Array, by: string): string {
+  put(key: string, bytes: Uint8Array, by: string, asked?: number): string {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
     const old = this.items.get(key);
     const etag = tagOf(text);
     const { now } = this.world;
     this.items.set(key, { bytes: bytes.slice(), etag, at: now, born: old?.born ?? now, inode: ++this.#inodes });
-    this.world.note({ kind: 'change', key, text, by });
+    this.world.note({ kind: 'change', key, text, by, ...(asked !== undefined && { asked }) });
     return etag;
   }
 
@@ -267,12 +267,14 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
       const heads = await call('list', prefix, 'no', look, { heard, signal });
       yield* heads;
     },
-    write: (key, body, options) =>
-      call('write', key, options?.ifAbsent ? 'once' : 'yes', (): Written => {
+    write: (key, body, options) => {
+      const asked = world.trace.length;
+      return call('write', key, options?.ifAbsent ? 'once' : 'yes', (): Written => {
         if (options?.ifAbsent && disk.items.has(key)) return { written: false };
-        const etag = disk.put(key, body, by);
+        const etag = disk.put(key, body, by, asked);
         return { written: true, ...(kind === 's3' && { etag }) };
-      }),
+      });
+    },
     remove: (key) => call('remove', key, 'yes', () => disk.remove(key, by)),
     async close() {},
   };

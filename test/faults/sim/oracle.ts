@@ -117,7 +117,8 @@ class Oracle {
   /** What a process was shown of a key's log before it began to let go of its leases. */
   readonly #atRelease = new Map<string, LogShown>();
   readonly #endings = new Map<number, string[]>();
-  readonly #decided = new Map<string, Extract<Entry, { kind: 'decided' }>>();
+  /** All that a process decided about a step, and when. */
+  readonly #decisions = new Map<string, (Extract<Entry, { kind: 'decided' }> & { readonly at: number })[]>();
   readonly #markerTouched = new Map<string, number>();
   readonly #markerRead = new Set<string>();
   /** What a sweeper took and nobody has kept since. */
@@ -157,7 +158,7 @@ class Oracle {
         this.#runs.get(entry.run)!.over = { at, ok: entry.ok };
         return;
       case 'decided':
-        this.#decided.set(`${entry.by} ${entry.step}`, entry);
+        this.#decide(entry);
         this.#atRelease.delete(`${entry.by} ${entry.log}`);
         if (entry.action === 'skip') this.#skip(entry);
         if (entry.action === 'run') this.#run(entry);
@@ -209,7 +210,17 @@ class Oracle {
     if (this.violations.length < 20) this.violations.push(`${what} [entry ${this.#at}, ${Math.round(this.#t)} ms]`);
   }
 
-  #change({ key, text, by }: Extract<Entry, { kind: 'change' }>): void {
+  #decide(entry: Extract<Entry, { kind: 'decided' }>): void {
+    const name = `${entry.by} ${entry.step}`;
+    this.#decisions.set(name, [...(this.#decisions.get(name) ?? []), { ...entry, at: this.#at }]);
+  }
+
+  /** What it decided last, or had decided by then. */
+  #decided(by: number, step: string, until = Number.POSITIVE_INFINITY) {
+    return this.#decisions.get(`${by} ${step}`)?.findLast(({ at }) => at < until);
+  }
+
+  #change({ key, text, by, asked }: Extract<Entry, { kind: 'change' }>): void {
     const { cache } = this.#facts;
     if (key.startsWith(cache)) {
       const slot = SLOT.exec(key);
@@ -223,14 +234,14 @@ class Oracle {
     }
     if (text === undefined) this.#items.delete(key);
     else this.#items.set(key, { text, at: this.#at, by });
-    if (by.startsWith('process:')) this.#markers(key, text, Number(by.slice('process:'.length)));
+    if (by.startsWith('process:')) this.#markers(key, text, Number(by.slice('process:'.length)), asked);
   }
 
-  /** A finished marker of ours stands only on a record. */
-  #markers(key: string, text: string | undefined, by: number): void {
+  /** A finished marker of ours stands only on a record. What comes late belongs to what was decided when it was asked for. */
+  #markers(key: string, text: string | undefined, by: number, asked?: number): void {
     for (const work of this.#facts.work.get(by)?.values() ?? [])
       for (const { marker, at } of work.places) {
-        if (marker?.at !== key || this.#decided.get(`${by} ${work.step}`)?.action === 'restore') continue;
+        if (marker?.at !== key || this.#decided(by, work.step, asked)?.action === 'restore') continue;
         this.#markerTouched.set(`${by} ${work.step}`, this.#at);
         if (text === undefined || marker.by !== 'stepaside' || /"state":"running"/.test(text)) continue;
         const recorded = [...this.#logs.values()].some(({ recordedBy }) =>
@@ -385,7 +396,7 @@ class Oracle {
   #letGo(name: string, beat: string): void {
     const by = this.#who(beat);
     for (const { step, places } of this.#facts.work.get(by!)?.values() ?? []) {
-      const log = this.#decided.get(`${by} ${step}`)?.log;
+      const log = this.#decided(by!, step)?.log;
       const key = `${by} ${log}`;
       const shown = this.#logShown.get(key);
       if (shown && !this.#atRelease.has(key) && (log === name || places.some((place) => place.log === name)))
@@ -600,7 +611,7 @@ class Oracle {
   /** Its outputs are gone and nobody makes them again: what its reader knows of it is in the record. */
   #ghost(by: number, place: string): boolean {
     const made = [...this.#facts.work.get(by)!.values()].find(({ places }) => places.some(({ at }) => at === place));
-    return made !== undefined && this.#decided.get(`${by} ${made.step}`)?.reason === 'not-needed';
+    return made !== undefined && this.#decided(by, made.step)?.reason === 'not-needed';
   }
 
   #runOf(committed: NonNullable<Log['committed']>, place: string): Run | undefined {
@@ -615,7 +626,7 @@ class Oracle {
   /** What is said to be put back is what one run of that work left, all of it and nothing else. */
   #restored(by: number, work: Work): void {
     const who = `process ${by} says that it restored ${work.step}`;
-    const { log } = this.#decided.get(`${by} ${work.step}`)!;
+    const { log } = this.#decided(by, work.step)!;
     const name = `${by} ${log}`;
     const known = this.#atRelease.get(name) ?? this.#logShown.get(name);
     const dead = new Set(
@@ -653,7 +664,7 @@ class Oracle {
     if (ended === 'refused parts-changed' && !this.#isInTheWay(by, work))
       this.#wrong(`process ${by} refused ${step}, and nothing there is in the way of what was kept`);
     if (ended === 'refused failed-elsewhere') {
-      const { log } = this.#decided.get(`${by} ${step}`)!;
+      const { log } = this.#decided(by!, step)!;
       const { acquired, untouched } = this.#log(log!);
       const others = new Set([...acquired].filter(([n]) => !untouched.has(n)));
       if (others.size < work.attempts)

@@ -1,8 +1,14 @@
 /** What the simulation saw, in order: all that the oracle is told. */
 export type Entry = {
   readonly t: number;
-} /** A key has other bytes from now on, or none. `by`: `process:1`, `command:7`, `foreign`. */ & (
-  | { readonly kind: 'change'; readonly key: string; readonly text: string | undefined; readonly by: string }
+} /** A key has other bytes from now on, or none. `by`: `process:1`, `command:7`, `foreign`; `asked`: the entry before which a process asked for it. */ & (
+  | {
+      readonly kind: 'change';
+      readonly key: string;
+      readonly text: string | undefined;
+      readonly by: string;
+      readonly asked?: number;
+    }
   /** A process was shown what lies below a prefix (or whether one key is there), as it is at this moment. */
   | { readonly kind: 'shown'; readonly ask: number; readonly by: number; readonly prefix: string }
   /** That answer came, and the process still waited for it. */
