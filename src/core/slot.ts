@@ -52,7 +52,16 @@ export type Settled =
   | { readonly state: 'none' }
   | { readonly state: 'committed'; readonly key: WorkKey; readonly attempt: number };
 
-export type Last = Settled | { readonly state: 'open'; readonly attempt: number; readonly before?: Settled };
+/** `before` is what a lease that is given back unused leaves behind. */
+export type Last =
+  | Settled
+  | { readonly state: 'open'; readonly attempt: number; readonly before?: Settled | Begun };
+
+/** Somebody began in that attempt, and did not end well. */
+interface Begun {
+  readonly state: 'open';
+  readonly attempt: number;
+}
 
 export interface LogState {
   readonly held?: { readonly attempt: number; readonly at: number; readonly by: Holder };
@@ -164,9 +173,10 @@ export function fold(
   }
 }
 
-/** A place where somebody began proves nothing until he ends; what was proven before is kept for a lease given back unused. */
+/** A place where somebody began proves nothing until he ends; what was said before is kept for a lease given back unused. */
 function opened(last: Last, attempt: number): Last {
-  return last.state === 'open' ? { state: 'open', attempt } : { state: 'open', attempt, before: last };
+  const before = last.state === 'open' ? ({ state: 'open', attempt: last.attempt } as const) : last;
+  return { state: 'open', attempt, before };
 }
 
 function marked(

@@ -89,7 +89,16 @@ describe('what a log says after its entries', () => {
     expect(logAfter(...done, acquire(bert), release(4)).state.last).toMatchObject({ state: 'open', attempt: 4 });
     expect(logAfter(...done, acquire(bert), acquire(), release(5, true)).state.last).toEqual({
       state: 'open',
-      attempt: 5,
+      attempt: 4,
+    });
+  });
+
+  it('a lease given back unused is not taken for one more that failed', () => {
+    const failed = logAfter(acquire(), release(1)).state.last;
+    expect(failed).toMatchObject({ state: 'open', attempt: 1 });
+    expect(logAfter(acquire(), release(1), acquire(bert), release(3, true)).state.last).toEqual({
+      state: 'open',
+      attempt: 1,
     });
   });
 
