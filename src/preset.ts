@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { promises } from 'node:fs';
+import { promises, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
 import type { Config, StoreSetting } from './core/config.js';
@@ -141,7 +141,8 @@ const EPOCH_NAME = 'v1/epoch';
 /** No epoch is as good as another one. One that stays what it was would let hints speak that know nothing of the new slot. */
 async function nextEpoch(file: string): Promise<void> {
   try {
-    await promises.writeFile(file, randomBytes(12).toString('hex'));
+    // On a disk of this machine, and of a few bytes: the way to the thread pool and back would take longer.
+    writeFileSync(file, randomBytes(12).toString('hex'));
   } catch {
     await promises.rm(file, { force: true }).catch((error: Error) => {
       throw new StoreError('store/unavailable', `${file}: ${error.message}`, { store: file, retryable: false });

@@ -124,7 +124,7 @@ export class TreeBuilder {
         const began = performance.now();
         const fd = fs.openSync(full, CREATE, mode);
         try {
-          for (let at = 0; at < bytes.byteLength; ) at += fs.writeSync(fd, bytes, at, bytes.byteLength - at, at);
+          writeNow(fd, bytes);
         } finally {
           fs.closeSync(fd);
         }
@@ -158,14 +158,27 @@ export async function buildFile(
   { mode, content }: Pick<FileEntry, 'mode' | 'content'>,
   tally: Tally,
 ): Promise<void> {
-  const fd = await open(path, CREATE, mode);
+  const fd = fs.openSync(path, CREATE, mode);
   try {
-    await writeContent(blobs, content, fd, tally);
+    if (content.size > PACKED) await writeContent(blobs, content, fd, tally);
+    else if (content.size > 0) await writeSmall(blobs, content, fd, tally);
     await fsync(fd);
   } finally {
-    await close(fd);
+    fs.closeSync(fd);
   }
   tally.files += 1;
+}
+
+async function writeSmall(blobs: Blobs, wanted: Wanted, fd: number, tally: Tally): Promise<void> {
+  await blobs.readMany([wanted], (_, bytes) => {
+    writeNow(fd, bytes);
+    tally.bytes += bytes.byteLength;
+    tally.storedBytes += bytes.byteLength;
+  });
+}
+
+function writeNow(fd: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.byteLength; ) at += fs.writeSync(fd, bytes, at, bytes.byteLength - at, at);
 }
 
 /** Chunks side by side, each to its place; verified before the file gets its name. */

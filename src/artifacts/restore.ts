@@ -1,5 +1,5 @@
 import fs from 'node:fs';
-import { mkdir, rename, statfs } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Digest } from '../core/brand.js';
 import { IntegrityError, StoreError } from '../core/error.js';
@@ -48,9 +48,9 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
   const done = (how: Restored['how']): Restored => ({ root, how, tally });
   const there = await compare(blobs, root, target, options);
   if (there.is === 'same') return done('kept');
-  const place = await beside(target);
+  const place = beside(target);
   try {
-    await checkRoom(root, place, options);
+    checkRoom(root, place, options);
     if (root.kind === 'file') await buildFile(blobs, place.built, root, tally);
     else await buildTree(blobs, root, place.built, tally, options, there.is === 'short' ? there.missing : undefined);
     signal?.throwIfAborted();
@@ -74,9 +74,9 @@ async function compare(blobs: Blobs, root: Root, target: string, { only }: Resto
 const fileEntry = ({ mode, content }: FileRoot): Entry => ({ kind: 'file', path: '', mode, content });
 
 /** What a list declares is asked for before it is unpacked: a disk is not filled to find out that it is too small. */
-async function checkRoom(root: Root, { built }: Beside, { only }: RestoreOptions): Promise<void> {
+function checkRoom(root: Root, { built }: Beside, { only }: RestoreOptions): void {
   if (only !== undefined) return;
-  const { bavail, bsize } = await statfs(dirname(built));
+  const { bavail, bsize } = fs.statfsSync(dirname(built));
   const needed = bytesOf(root);
   if (needed <= bavail * bsize) return;
   const message = `${dirname(dirname(built))} has room for ${bavail * bsize} bytes, and the artifact has ${needed}`;

@@ -53,9 +53,7 @@ export type Settled =
   | { readonly state: 'committed'; readonly key: WorkKey; readonly attempt: number };
 
 /** `before` is what a lease that is given back unused leaves behind. */
-export type Last =
-  | Settled
-  | { readonly state: 'open'; readonly attempt: number; readonly before?: Settled | Begun };
+export type Last = Settled | { readonly state: 'open'; readonly attempt: number; readonly before?: Settled | Begun };
 
 /** Somebody began in that attempt, and did not end well. */
 interface Begun {

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { StoreError } from '../../core/error.js';
-import { isErrno } from './calls.js';
+import { type FileCalls, isErrno } from './calls.js';
 import type { Disk } from './disk.js';
 import { translate } from './errors.js';
 import { badKey, temporaryName } from './names.js';
@@ -14,6 +14,7 @@ interface PutOptions {
 
 /** Writes of 8 MiB measured three times slower than of 64 KiB, and below 256 KiB the way to the thread pool and back costs more. */
 const PIECE = 256 * 1024;
+const SMALL = 64 * 1024;
 
 /** This file system has no link(2) to speak of; says so once and for all. */
 export class NoHardLinks extends StoreError {
@@ -37,47 +38,65 @@ export async function putFile(disk: Disk, key: string, body: Uint8Array, options
   await disk.checkMount();
   // On a network file system this answer may be old; and link(2) will give it anyway.
   if (options.ifAbsent && !disk.remote && (await isTaken(disk, key, path))) return false;
-  const folder = await openFolder(disk, dirname(path));
+  const calls = callsFor(disk, body);
+  const folder = await openFolder(disk, dirname(path), calls);
   try {
     const temporary = `${dirname(path)}/${temporaryName()}`;
     try {
-      await writeDown(disk, temporary, body);
+      await writeDown(disk, temporary, body, calls);
       options.check();
-      const written = await name(disk, key, temporary, path, options);
+      const written = await name(disk, key, temporary, path, { ...options, calls });
       await syncFolder(disk, folder).catch((error: unknown) => {
         throw translate(error, { store: disk.name, key, remote: disk.remote, unclear: true });
       });
       return written;
     } catch (error) {
-      // After a rename there is none; what else goes wrong here must not hide the error that counts.
-      await Promise.resolve(disk.slow.unlink(temporary)).catch(() => {});
+      // After a rename there is none.
+      await attempted(() => calls.unlink(temporary));
       throw error;
     }
   } finally {
-    await disk.slow.close(folder);
+    await calls.close(folder);
   }
 }
 
-async function writeDown(disk: Disk, temporary: string, body: Uint8Array): Promise<void> {
+/** On a local disk a slot's write, link and unlink take microseconds, and each way to the thread pool takes more. */
+function callsFor(disk: Disk, body: Uint8Array): FileCalls {
+  return body.byteLength <= SMALL ? disk.quick : disk.slow;
+}
+
+async function writeDown(disk: Disk, temporary: string, body: Uint8Array, calls: FileCalls): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-  const fd = await disk.slow.open(temporary, flags, 0o666);
+  const fd = await calls.open(temporary, flags, 0o666);
   if (fd === undefined) throw gone(disk, temporary);
   try {
-    for (let at = 0; at < body.byteLength; ) at += await disk.slow.write(fd, body.subarray(at, at + PIECE), at);
+    for (let at = 0; at < body.byteLength; ) at += await calls.write(fd, body.subarray(at, at + PIECE), at);
     // Never a second time on the same descriptor: Linux forgets what failed, https://wiki.postgresql.org/wiki/Fsync_Errors
     await disk.slow.fsync(fd);
   } catch (error) {
-    await Promise.resolve(disk.slow.close(fd)).catch(() => {});
+    await attempted(() => calls.close(fd));
     throw error;
   }
   // NFS reports lost writes here: close(2), "Dealing with error returns from close()".
-  await disk.slow.close(fd);
+  await calls.close(fd);
 }
 
-async function name(disk: Disk, key: string, temporary: string, path: string, options: PutOptions): Promise<boolean> {
-  if (options.ifAbsent) return linkOnce(disk, key, temporary, path);
+/** What goes wrong here must not hide the error that counts. */
+async function attempted(call: () => unknown): Promise<void> {
   try {
-    await disk.slow.rename(temporary, path);
+    await call();
+  } catch {}
+}
+
+interface Naming extends PutOptions {
+  readonly calls: FileCalls;
+}
+
+async function name(disk: Disk, key: string, temporary: string, path: string, options: Naming): Promise<boolean> {
+  const { ifAbsent, calls } = options;
+  if (ifAbsent) return linkOnce(disk, key, temporary, path, calls);
+  try {
+    await calls.rename(temporary, path);
     return true;
   } catch (error) {
     // rename(2): on NFS "you can not assume that if the operation failed, the file was not renamed".
@@ -86,10 +105,10 @@ async function name(disk: Disk, key: string, temporary: string, path: string, op
 }
 
 /** link(2) takes no place that is taken: of any number of writers one wins, with all its bytes at once. */
-async function linkOnce(disk: Disk, key: string, temporary: string, path: string): Promise<boolean> {
+async function linkOnce(disk: Disk, key: string, temporary: string, path: string, calls: FileCalls): Promise<boolean> {
   let failure: unknown;
   try {
-    await disk.slow.link(temporary, path);
+    await calls.link(temporary, path);
   } catch (error) {
     failure = error;
   }
@@ -97,14 +116,14 @@ async function linkOnce(disk: Disk, key: string, temporary: string, path: string
   const ours = failure === undefined && !disk.remote ? true : await isSame(disk, temporary, path);
   if (ours) {
     // The object is complete without this: a name left behind is rubbish, not damage.
-    await Promise.resolve(disk.slow.unlink(temporary)).catch(() => {});
+    await attempted(() => calls.unlink(temporary));
     return true;
   }
   if (failure === undefined) throw lost(disk, key);
   if (!isErrno(failure)) throw failure;
   if (failure.code === 'EEXIST') {
     if (!(await isTaken(disk, key, path))) throw lost(disk, key);
-    await disk.slow.unlink(temporary);
+    await calls.unlink(temporary);
     return false;
   }
   if (NO_LINKS.has(failure.code)) throw new NoHardLinks(disk, key, failure);
@@ -121,13 +140,12 @@ async function isSame(disk: Disk, temporary: string, path: string): Promise<bool
 
 /** By a file. What else stands there can neither be replaced nor read, so it is the key that is wrong. */
 async function isTaken(disk: Disk, key: string, path: string): Promise<boolean> {
-  const stats = await disk.quick.stat(path);
+  const named = await disk.quick.lstat(path);
+  if (named === undefined || named.isFile()) return named !== undefined;
+  const stats = named.isSymbolicLink() ? await disk.quick.stat(path) : named;
   if (stats?.isFile()) return true;
-  if (stats !== undefined) throw badKey(disk.name, key, 'something that is no file has that name');
-  const link = await disk.quick.lstat(path);
-  if (link?.isSymbolicLink()) throw badKey(disk.name, key, 'a link that leads nowhere has that name');
-  // There now, and not a moment ago: somebody has just been first.
-  return link !== undefined;
+  const what = stats === undefined ? 'a link that leads nowhere' : 'something that is no file';
+  throw badKey(disk.name, key, `${what} has that name`);
 }
 
 /** Neither ours nor anybody's: it was removed meanwhile, or the client's caches disagree. */
@@ -147,11 +165,11 @@ function gone(disk: Disk, path: string): StoreError {
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
-async function openFolder(disk: Disk, folder: string): Promise<number> {
-  let fd = await disk.slow.open(folder, FOLDER);
+async function openFolder(disk: Disk, folder: string, calls: FileCalls): Promise<number> {
+  let fd = await calls.open(folder, FOLDER);
   if (fd === undefined) {
     await makeFolder(disk, folder);
-    fd = await disk.slow.open(folder, FOLDER);
+    fd = await calls.open(folder, FOLDER);
   }
   if (fd === undefined) throw gone(disk, folder);
   return fd;
