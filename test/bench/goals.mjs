@@ -150,7 +150,7 @@ export const OPERATIONS = {
 /** Who takes a file for the one it was, by size, times and inode. borg does in trees, and is the peer of both. */
 const BY_STAMPS = ['stepaside', 'rsync', 'restic', 'DVC'];
 
-/** By the groups that they are about. */
+/** By the numbers that they are about. */
 const NOTES = [
   [
     ['P1', 'P3'],
@@ -199,7 +199,8 @@ const NOTES = [
   ],
 ];
 
-export const notesOf = (groups) => NOTES.filter(([of]) => of.some((id) => groups.includes(id))).map(([, text]) => text);
+export const notesOf = (numbers) =>
+  NOTES.filter(([of]) => of.some((id) => numbers.includes(id))).map(([, text]) => text);
 
 /** `P1,P4` or `P7-P18`: which numbers. All, where nothing is said. */
 export function chosen(text) {
@@ -212,6 +213,17 @@ export function chosen(text) {
     return [Number(from), Number(to)];
   });
   return (id) => ranges.some(([from, to]) => from <= numberOf(id) && numberOf(id) <= to);
+}
+
+/** The tables of DESIGN.md, and what each is about. One is written when all of it was measured in one run. */
+const TABLES = { looking: 'P1-P6,P19', artifacts: 'P7-P18' };
+
+/** Of those, the ones that what is wanted covers. */
+export function tablesWithin(wanted) {
+  const ids = Object.keys(OPERATIONS);
+  return Object.entries(TABLES)
+    .map(([name, text]) => ({ name, holds: chosen(text) }))
+    .filter(({ holds }) => ids.every((id) => !holds(id) || wanted(id)));
 }
 
 const numberOf = (id) => Number(/\d+/.exec(id)[0]);

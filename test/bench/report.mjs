@@ -1,5 +1,5 @@
 // From samples to ratios, goals and a table.
-import { OPERATIONS } from './goals.mjs';
+import { notesOf, OPERATIONS } from './goals.mjs';
 
 export function median(samples) {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -31,6 +31,13 @@ export function operationsOf(sides, { wanted, ...about }) {
         ),
       };
     });
+}
+
+/** How many goals they meet, and what a reader should know of them. */
+export function tallyOf(operations) {
+  const goals = operations.flatMap((operation) => operation.goals);
+  const met = goals.filter((goal) => goal.met).length;
+  return { met, unmet: goals.length - met, notes: notesOf(operations.map(({ id }) => id.split(' ')[0])) };
 }
 
 function ratioGoal({ against, named: label = against, limit, rate, by }, own, peers) {
@@ -85,7 +92,7 @@ export function table(result) {
   );
   const ids = Math.max(...operations.map(({ id }) => id.length));
   return [
-    `${machine.cpu}, ${machine.cores} cores, ${machine.os} ${machine.kernel}, Node ${machine.node}, ${machine.fs.type} (${machine.fs.folder})`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.os} ${machine.kernel}, Node ${machine.node}, ${machine.fs.type}`,
     `${result.steps} steps, sizes x ${result.scale}, ${samples.P1} samples each (P3, P4: ${samples.P3}), interleaved; every sample proven`,
     '',
     ...operations.map(({ id, what }) => `${id.padEnd(ids)}  ${what}`),

@@ -19,11 +19,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bin, linkBin, version } from './contestants.mjs';
-import { chosen, notesOf } from './goals.mjs';
+import { chosen, tablesWithin } from './goals.mjs';
 import { groupsFor, MORE_ROUNDS, measureGroups } from './groups.mjs';
 import { findPeers, installPeers, onPath } from './peers.mjs';
-import { operationsOf, table } from './report.mjs';
-import { writeTable } from './write-table.mjs';
+import { operationsOf, table, tallyOf } from './report.mjs';
+import { writeTables } from './write-table.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const say = (text) => console.error(`bench: ${text}`);
@@ -54,7 +54,7 @@ async function main() {
     const result = await measure(work, { ...flags, memory });
     const text = JSON.stringify(result, null, 2);
     if (flags.out) writeFileSync(flags.out, `${text}\n`);
-    if (flags.write) writeTable(join(root, 'DESIGN.md'), result);
+    if (flags.write) writeTables(join(root, 'DESIGN.md'), result, flags.tables);
     console.log(flags.json ? text : table(result));
     return flags.check && result.unmet > 0 ? 1 : 0;
   } finally {
@@ -84,9 +84,11 @@ function readFlags() {
   if (!(scale > 0 && scale <= 1)) throw new Error('--scale is more than 0 and at most 1');
   if (values.check && (steps !== 1000 || samples < 5 || scale !== 1))
     throw new Error('--check judges 1000 steps, whole sizes and at least 5 samples: the goals are about nothing less');
-  if (values.write && values.only !== undefined)
-    throw new Error('--write puts the whole table into DESIGN.md: it goes with no --only');
-  return { ...values, steps, samples, scale, wanted: chosen(values.only) };
+  const wanted = chosen(values.only);
+  const tables = tablesWithin(wanted);
+  if (values.write && tables.length === 0)
+    throw new Error('--write puts whole tables into DESIGN.md: it goes with no --only, or with P1-P6,P19 or P7-P18');
+  return { ...values, steps, samples, scale, wanted, tables };
 }
 
 async function measure(work, { steps, samples, scale, memory, wanted }) {
@@ -114,7 +116,6 @@ async function measure(work, { steps, samples, scale, memory, wanted }) {
   if (!existsSync(bin) || freshness().builtAt !== built.builtAt)
     throw new Error('dist was built again meanwhile: start over');
   const operations = operationsOf(sides, { wanted, steps, sizes });
-  const goals = operations.flatMap((operation) => operation.goals);
   return {
     bench: 1,
     at: new Date().toISOString(),
@@ -125,9 +126,7 @@ async function measure(work, { steps, samples, scale, memory, wanted }) {
     environment: { given: env, unset: UNSET },
     stepaside: { version, bin, startedAs: 'a link to bin, as npm makes it: node by the first line', ...built },
     operations,
-    met: goals.filter(({ met }) => met).length,
-    unmet: goals.filter(({ met }) => !met).length,
-    notes: notesOf(groups),
+    ...tallyOf(operations),
   };
 }
 
