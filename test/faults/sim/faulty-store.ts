@@ -283,3 +283,7 @@ export function faultyStore({ disk, process, kind, strongList, remote }: Driving
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.byteLength > 0) yield bytes;
 }
+
+export function text(words: string): Uint8Array {
+  return new TextEncoder().encode(words);
+}

@@ -1,10 +1,9 @@
 import type { Digest, WorkKey } from '../../../src/core/brand.js';
 import { IntegrityError, isStoreError } from '../../../src/core/error.js';
 import type { Location } from '../../../src/core/location.js';
-import { POLICIES } from '../../../src/core/policies.js';
 import { resolveStep } from '../../../src/core/resolve.js';
 import type { Holder } from '../../../src/core/slot.js';
-import type { Output, Step, Workflow } from '../../../src/core/step.js';
+import type { Step } from '../../../src/core/step.js';
 import { beatOnce } from '../../../src/engine/beat.js';
 import { beatKey, type Cache, keyLog, placeLog } from '../../../src/engine/cache.js';
 import type { Engine, Execute, Keeper, WritablePlaces } from '../../../src/engine/engine.js';
@@ -19,12 +18,13 @@ import { retrying } from '../../../src/store/retry.js';
 import { settling } from '../../../src/store/settle.js';
 import type { Store } from '../../../src/store/store.js';
 import { randomFrom } from '../../conformance/random.js';
-import { CLEAR, Disk, faultyStore } from './faulty-store.js';
+import { CLEAR, Disk, faultyStore, text } from './faulty-store.js';
+import { meddle } from './meddle.js';
 import { judge } from './oracle.js';
-import type { Entry, Facts, PlaceSpec, Work } from './trace.js';
+import { type Behaviour, CACHE, type Planned, plansOf } from './plans.js';
+import type { Entry, Facts, Work } from './trace.js';
 import { Process, World } from './world.js';
 
-const CACHE = 'cache/';
 const EPOCH = Date.parse('2026-01-01T00:00:00Z');
 const TTL_MS = 8000;
 const BEAT_MS = 1500;
@@ -40,22 +40,6 @@ export interface Simulated {
   readonly events: number;
   readonly trace: readonly Entry[];
   readonly tally: Readonly<Record<string, number>>;
-}
-
-/** How a step's command behaves. */
-interface Behaviour {
-  readonly seconds: number;
-  readonly failing: number;
-  /** Same inputs, same bytes, as many parts; else both are a matter of chance. */
-  readonly deterministic: boolean;
-  readonly parts: number;
-  readonly forgetsMarker: number;
-}
-
-interface Planned {
-  readonly workflow: Workflow;
-  readonly works: ReadonlyMap<string, Work>;
-  readonly behaviour: Behaviour;
 }
 
 /** One seed, from its plan to the oracle's judgement. */
@@ -481,165 +465,8 @@ function describe(outcome: Outcome): string {
   }
 }
 
-/** Somebody who knows nothing of us changes, deletes or adds what lies there. */
-function meddle(world: World, disk: Disk, plans: readonly Planned[], among?: readonly string[]): void {
-  const works = plans.flatMap(({ works }) => [...works.values()]);
-  const made = works.filter(({ places }) => places.some(({ at }) => among?.includes(at)));
-  const work = world.pick(made.length > 0 ? made : works);
-  const nonce = `foreign-${world.trace.length}`;
-  if (work.reads.some((place) => place.startsWith('in/')) && world.chance(0.5)) {
-    world.inject('input changed');
-    disk.put(`${work.reads[0]}x`, text(nonce), 'foreign');
-    return;
-  }
-  const place = world.pick(work.places);
-  const isTree = place.at.endsWith('/');
-  const parts = isTree ? disk.below(place.at).filter((key) => /part-|extra/.test(key)) : [place.at];
-  const part = parts.length > 0 ? world.pick(parts) : undefined;
-  const dice = world.random();
-  if (dice < 0.35 && isTree) {
-    world.inject('part added');
-    disk.put(`${place.at}extra-${world.below(2)}`, text(nonce), 'foreign');
-  } else if (dice < 0.7 && part !== undefined && disk.items.has(part)) {
-    world.inject('part changed');
-    disk.put(part, text(nonce), 'foreign');
-  } else if (part !== undefined && disk.items.has(part)) {
-    world.inject('part removed');
-    disk.remove(part, 'foreign');
-  } else if (place.marker && place.marker.by === 'producer') {
-    world.inject('marker added');
-    disk.put(place.marker.at, new Uint8Array(), 'foreign');
-  }
-}
-
-function plansOf(
-  world: World,
-  { scheme, logOf }: { readonly scheme: string; readonly logOf: (uri: string) => string },
-): readonly Planned[] {
-  const behaviour: Behaviour = {
-    seconds: world.pick([0.2, 3, 15]),
-    failing: world.pick([0, 0, 0.2, 0.5]),
-    deterministic: world.chance(0.4),
-    parts: 1 + world.below(3),
-    forgetsMarker: world.pick([0, 0, 0.3]),
-  };
-  const retries = world.pick([0, 0, 1]);
-  const dag = world.chance(0.2);
-  const policy = world.pick(['parts', 'parts', 'parts', 'parts', 'exists', 'key', 'spark'] as const);
-  const mode = world.pick(['replace', 'replace', undefined, undefined, 'merge'] as const);
-  const keeps = policy === 'parts' && world.chance(0.35);
-
-  const place = (at: string): { output: Output; spec: PlaceSpec } => {
-    const isTree = at.endsWith('/');
-    const kind = !isTree
-      ? 'none'
-      : policy === 'key'
-        ? world.pick(['ours', 'text'] as const)
-        : policy === 'spark'
-          ? 'success'
-          : world.pick(['none', 'ours', 'success', 'text'] as const);
-    const name = kind === 'none' ? undefined : { ours: '_stepaside.json', text: '_KEY', success: '_SUCCESS' }[kind];
-    const by = kind === 'success' ? 'producer' : 'stepaside';
-    const output: Output = {
-      name: at.replaceAll('/', ''),
-      path: `${scheme}${at}`,
-      keep: keeps ? 'artifact' : 'place',
-      markerBy: by,
-      atomic: kind === 'none',
-      hash: 'auto',
-      ...(name && { marker: name }),
-      ...(kind === 'ours' && { match: 'stepaside' as const }),
-      ...(kind === 'text' && { match: 'key' as const }),
-      ...(mode && { mode }),
-    };
-    const spec: PlaceSpec = {
-      at,
-      mode,
-      marker: name ? { at: `${at}${name}`, by } : undefined,
-      log: logOf(`${scheme}${at}`),
-      extrasStay: keeps && scheme.startsWith('s3:') && mode !== 'replace',
-    };
-    return { output, spec };
-  };
-  const workflowOf = (steps: readonly Step[]): Workflow => ({
-    name: 'w',
-    file: '/w.yaml',
-    folder: '/',
-    params: {},
-    cache: `${scheme}${CACHE}`,
-    stores: {},
-    policies: POLICIES,
-    steps,
-  });
-  const attempts = world.pick([1, 3, 3]);
-  const stepOf = (
-    name: string,
-    label: string,
-    outputs: readonly Output[],
-    more: Partial<Step> & { readonly reads?: readonly string[] } = {},
-  ): Step => {
-    const { reads = [], ...rest } = more;
-    return {
-      name,
-      needs: [],
-      run: ['make', label],
-      env: {},
-      inputs: { files: [], paths: reads.map((at) => `${scheme}${at}`), values: {} },
-      outputs,
-      policy,
-      memoize: { waitMs: 600_000, attempts },
-      memo: false,
-      forEach: {},
-      retries,
-      ...rest,
-    };
-  };
-  const workOf = (step: string, label: string, places: readonly PlaceSpec[], reads: readonly string[]): Work => ({
-    step,
-    label: `${label} ${places.map(({ at }) => at).join(' ')}`,
-    places,
-    reads,
-    policy,
-    attempts,
-  });
-
-  const suffix = world.chance(0.8) || policy === 'key' || policy === 'spark' ? '/' : '';
-  if (dag) {
-    const names = ['a', 'b', 'c'].slice(0, 2 + world.below(2));
-    const made = names.map((name) => place(`out/${name}/`));
-    const steps = names.map((name, i) =>
-      stepOf(name, name, [made[i]!.output], { needs: i === 0 ? [] : [{ step: names[i - 1]!, order: false }] }),
-    );
-    const works = new Map(
-      names.map(
-        (name, i) => [name, workOf(name, name, [made[i]!.spec], i === 0 ? [] : [made[i - 1]!.spec.at])] as const,
-      ),
-    );
-    return [{ workflow: workflowOf(steps), works, behaviour }];
-  }
-  const reads = world.chance(0.35) ? ['in/a/'] : [];
-  const [p, q] = [place(`out/p${suffix}`), place('out/q/')];
-  const two = world.chance(0.25);
-  const planned = (label: string, made: readonly ReturnType<typeof place>[]): Planned => {
-    const step = stepOf(
-      's',
-      label,
-      made.map(({ output }) => output),
-      { reads },
-    );
-    const spec = made.map(({ spec }) => spec);
-    return { workflow: workflowOf([step]), works: new Map([['s', workOf('s', label, spec, reads)]]), behaviour };
-  };
-  const first = planned('A', two ? [p, q] : [p]);
-  return world.chance(0.4) ? [first, planned('B', world.chance(0.3) ? [q, p] : [p])] : [first];
-}
-
 function label(step: Step): string {
   return Array.isArray(step.run) ? String(step.run[1]) : '';
-}
-
-function text(words: string): Uint8Array {
-  return new TextEncoder().encode(words);
 }
 
 /** Short, and another one for other words. */
