@@ -13,7 +13,7 @@ import { asyncCalls, type FileCalls, isErrno, syncCalls } from './fs/calls.js';
 import { Disk, headOf } from './fs/disk.js';
 import { translate } from './fs/errors.js';
 import { type FileSystem, fileSystemNamed, fileSystemOf } from './fs/file-system.js';
-import { foldersIn } from './fs/folders.js';
+import { foldersIn, namesIn } from './fs/folders.js';
 import { lodging } from './fs/mount-root.js';
 import { MountTable, mountTable } from './fs/mount-table.js';
 import { checkKey, checkPrefix } from './fs/names.js';
@@ -99,9 +99,17 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     }
   }
 
+  function treePath(tree: string): string {
+    return tree === '' ? root : disk.path(tree.replace(/\/$/, ''));
+  }
+
   function folders(tree: string, call?: CallOptions) {
-    const path = tree === '' ? root : disk.path(tree.replace(/\/$/, ''));
-    return run(tree, call, () => foldersIn(disk, path, { width: WIDTH, check: () => check(call) }), checkPrefix);
+    const options = { width: WIDTH, check: () => check(call) };
+    return run(tree, call, () => foldersIn(disk, treePath(tree), options), checkPrefix);
+  }
+
+  function names(tree: string, call?: CallOptions) {
+    return run(tree, call, () => namesIn(disk, treePath(tree)), checkPrefix);
   }
 
   return {
@@ -111,7 +119,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     },
     abilities: {
       describe: (call) => describe(root, { kind, isSlow: disk.isSlow }, call),
-      folders: { folders },
+      folders: { folders, names },
     },
 
     head(key, call) {

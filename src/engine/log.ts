@@ -102,13 +102,21 @@ export class SlotLog {
   }
 
   async #numbers(): Promise<readonly number[]> {
-    const numbers: number[] = [];
+    const names = await this.#names();
+    return names
+      .filter((name) => /^[0-9]{8}$/.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /** A folder tells its names at once; each file's size and times, of which nobody asks, would be a look at each. */
+  async #names(): Promise<readonly string[]> {
+    const { store } = this.#cache;
     const prefix = `${this.id}/`;
-    for await (const { key } of this.#cache.store.list(prefix)) {
-      const name = key.slice(prefix.length);
-      if (/^[0-9]{8}$/.test(name)) numbers.push(Number(name));
-    }
-    return numbers.sort((a, b) => a - b);
+    if (store.abilities.folders) return store.abilities.folders.names(prefix);
+    const names: string[] = [];
+    for await (const { key } of store.list(prefix)) names.push(key.slice(prefix.length));
+    return names;
   }
 
   #slotKey(n: number) {

@@ -50,6 +50,7 @@ export function limited(store: Store, { concurrency }: LimitOptions): Store {
     pages: (inner) => ({ pages: (prefix, options) => paced(inner.pages(prefix, options), options?.signal) }),
     folders: (inner) => ({
       folders: (tree, options) => places.hold(() => inner.folders(tree, options), options?.signal),
+      names: (tree, options) => places.hold(() => inner.names(tree, options), options?.signal),
     }),
     describe: (inner) => (options) => places.hold(() => inner(options), options?.signal),
     clock: (inner) => (options) => places.hold(() => inner(options), options?.signal),

@@ -117,6 +117,17 @@ export function observed(store: Store, options: ObserveOptions): Store {
     }
   }
 
+  async function several<T>(verb: Verb, key: string, call: () => Promise<readonly T[]>): Promise<readonly T[]> {
+    const watch = new Watch(verb, key);
+    try {
+      const found = await watch.timed(call);
+      watch.items = found.length;
+      return found;
+    } finally {
+      watch.done();
+    }
+  }
+
   function watched<T>(items: AsyncIterable<T>, watch: Watch, count: (item: T) => void): AsyncIterable<T> {
     const from = items[Symbol.asyncIterator]();
     return stream<T>(
@@ -186,16 +197,8 @@ export function observed(store: Store, options: ObserveOptions): Store {
       },
     }),
     folders: (inner) => ({
-      async folders(tree, call) {
-        const watch = new Watch('folders', tree);
-        try {
-          const found = await watch.timed(() => inner.folders(tree, call));
-          watch.items = found.length;
-          return found;
-        } finally {
-          watch.done();
-        }
-      },
+      folders: (tree, call) => several('folders', tree, () => inner.folders(tree, call)),
+      names: (tree, call) => several('list', tree, () => inner.names(tree, call)),
     }),
     clock: (inner) => (call) => single('clock', '', 0, () => inner(call)),
   });

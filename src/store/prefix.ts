@@ -54,20 +54,25 @@ export function prefixed(store: Store, prefix: string): Store {
           more,
         })),
     }),
-    folders: (inner) => ({
-      async folders(tree, options) {
-        if (tree !== '') return inner.folders(prefix + tree, options);
-        // A prefix need not end with a folder: what follows it in `dir/ab` are the folders of `dir/` that begin with "ab".
-        const cut = prefix.lastIndexOf('/') + 1;
-        const begin = prefix.slice(cut);
-        const found = await inner.folders(prefix.slice(0, cut), options);
-        return found.flatMap((folder) =>
-          folder.name.startsWith(begin) && folder.name !== begin
-            ? [{ ...folder, name: folder.name.slice(begin.length) }]
-            : [],
-        );
-      },
-    }),
+    folders: (inner) => {
+      // A prefix need not end with a folder: what follows it in `dir/ab` are the names of `dir/` that begin with "ab".
+      const cut = prefix.lastIndexOf('/') + 1;
+      const [above, begin] = [prefix.slice(0, cut), prefix.slice(cut)];
+      const isBelow = (name: string) => name.startsWith(begin) && name !== begin;
+      return {
+        async folders(tree, options) {
+          if (tree !== '') return inner.folders(prefix + tree, options);
+          const found = await inner.folders(above, options);
+          return found
+            .filter(({ name }) => isBelow(name))
+            .map((folder) => ({ ...folder, name: folder.name.slice(begin.length) }));
+        },
+        async names(tree, options) {
+          if (tree !== '') return inner.names(prefix + tree, options);
+          return (await inner.names(above, options)).filter(isBelow).map((name) => name.slice(begin.length));
+        },
+      };
+    },
   });
 }
 

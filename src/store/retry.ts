@@ -70,6 +70,10 @@ export function retrying(store: Store, options: RetryOptions = {}): Store {
         patience.call({ verb: 'folders', key: tree, signal: call?.signal }, (signal) =>
           inner.folders(tree, { ...call, signal }),
         ),
+      names: (tree, call) =>
+        patience.call({ verb: 'list', key: tree, signal: call?.signal }, (signal) =>
+          inner.names(tree, { ...call, signal }),
+        ),
     }),
     describe: (inner) => (call) =>
       patience.call({ verb: 'describe', key: '', signal: call?.signal }, (signal) => inner({ ...call, signal })),

@@ -94,6 +94,8 @@ interface FoldersStore {
     tree: string,
     options?: CallOptions,
   ): Promise<readonly { readonly name: string; readonly modifiedAt: number }[]>;
+  /** What a tree names right below it that is no folder, in no order and without a look at each. */
+  names(tree: string, options?: CallOptions): Promise<readonly string[]>;
 }
 
 /** A store that takes an object in parts, sent side by side. Nothing of it is there before `complete` has ended. */

@@ -28,15 +28,37 @@ describe('fs: folders', () => {
     }
   });
 
+  test('names are told without a look at each: files and links, no folders and no temporary files', async () => {
+    const root = folder();
+    plant(root, { 't/a': 'x', 't/b': 'x', 't/full/x': 'x', 't/.stepaside-tmp-1': 'x' });
+    symlinkSync('nowhere', join(root, 't/link'));
+    for (const type of [0xef53, NFS]) {
+      const looked: string[] = [];
+      const watched = <T>(look: (path: string) => T) => {
+        return (path: string) => {
+          looked.push(path);
+          return look(path);
+        };
+      };
+      const calls = { stat: watched(asyncCalls.stat), lstat: watched(asyncCalls.lstat) };
+      const { names } = fsStore({ root }, { statfs: () => type, calls }).abilities.folders!;
+      expect([...(await names('t/'))].sort()).toEqual(['a', 'b', 'link']);
+      expect(looked).toEqual([]);
+      expect(await names('none/')).toEqual([]);
+    }
+  });
+
   test('a doubt is no "none": a mount that is missing, a folder that is closed, a server that fails', async () => {
     const missing = fsStore({ root: gone, mount: true }).abilities.folders!;
     await expect(missing.folders('t/')).rejects.toMatchObject({ code: 'store/no-bucket' });
+    await expect(missing.names('t/')).rejects.toMatchObject({ code: 'store/no-bucket' });
     const root = folder();
     plant(root, { 'closed/x/y': 'x' });
     chmodSync(join(root, 'closed'), 0o000);
     await asNobody(async () => {
-      const { folders } = fsStore({ root }).abilities.folders!;
+      const { folders, names } = fsStore({ root }).abilities.folders!;
       await expect(folders('closed/')).rejects.toMatchObject({ code: 'store/denied' });
+      await expect(names('closed/')).rejects.toMatchObject({ code: 'store/denied' });
     });
     chmodSync(join(root, 'closed'), 0o755);
     const calls = { readdir: () => Promise.reject(errno('ESTALE', 'scandir')) };

@@ -41,6 +41,10 @@ function able(act: (what: string, options: CallOptions | undefined) => Promise<u
         await act('folders', options);
         return [{ name: tree, modifiedAt: 1 }];
       },
+      names: async (tree, options) => {
+        await act('names', options);
+        return [tree];
+      },
     },
     describe: async (options) => {
       await act('describe', options);
@@ -60,6 +64,7 @@ const uses: Readonly<Record<string, (store: Store, options?: CallOptions) => Pro
   part: (store, options) => store.abilities.multipart!.part({ key: 'm', id: '1' }, 1, new Uint8Array(), options),
   abort: (store, options) => store.abilities.multipart!.abort({ key: 'm', id: '1' }, options),
   folders: (store, options) => store.abilities.folders!.folders('f', options),
+  names: (store, options) => store.abilities.folders!.names('f', options),
   describe: (store, options) => store.abilities.describe!(options),
   clock: (store, options) => store.abilities.clock!(options),
 };
@@ -135,8 +140,8 @@ describe('abilities behind wrappers', () => {
     );
     await expect(uses['folders']!(broken)).rejects.toThrow();
     expect(counts.snapshot()).toMatchObject({
-      calls: { uploads: 1, folders: 2, clock: 1, list: 0 },
-      listed: 3,
+      calls: { uploads: 1, folders: 2, clock: 1, list: 1 },
+      listed: 4,
       errors: { 'store/unavailable': 1 },
     });
   });

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -82,6 +82,19 @@ describe('prefixed', () => {
     expect(await names('fol', '')).toEqual(['der']);
     expect(await names('folder/x', '')).toEqual(['y']);
     expect(await names('folder/x', '/')).toEqual(['y']);
+    expect(await names('none/', '')).toEqual([]);
+  });
+
+  test('names are those below the prefix, also where it ends within a name', async () => {
+    const root = folder();
+    mkdirSync(join(root, 'dir/x'), { recursive: true });
+    for (const path of ['dir/x/file', 'dir/xylem', 'dir/zinc']) writeFileSync(join(root, path), '');
+    const names = async (prefix: string, tree: string) =>
+      [...(await prefixed(fsStore({ root }), prefix).abilities.folders!.names(tree))].sort();
+    expect(await names('dir/', '')).toEqual(['xylem', 'zinc']);
+    expect(await names('dir/', 'x/')).toEqual(['file']);
+    expect(await names('dir/x', '')).toEqual(['ylem']);
+    expect(await names('dir/x', '/')).toEqual(['file']);
     expect(await names('none/', '')).toEqual([]);
   });
 });

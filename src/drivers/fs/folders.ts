@@ -1,4 +1,5 @@
 import { type Disk, timeOf } from './disk.js';
+import { isHidden } from './names.js';
 
 interface Folder {
   readonly name: string;
@@ -25,6 +26,14 @@ export async function foldersIn(
     for (const folder of some) if (folder !== undefined) found.push(folder);
   }
   return found;
+}
+
+/** Files, and links whatever they lead to; nothing of ours that has not got its name yet. */
+export async function namesIn(disk: Disk, path: string): Promise<readonly string[]> {
+  const named = await disk.namesIn(path);
+  return named
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !isHidden(entry.name))
+    .map(({ name }) => name);
 }
 
 async function look(disk: Disk, path: string, name: string): Promise<Folder | undefined> {
