@@ -20,6 +20,7 @@ import { UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
 import { progress } from './progress.js';
 import { printable } from './terminal.js';
+import { keepYoungHeapSmall } from './v8-flags.js';
 
 const VERBS: Readonly<Record<string, (at: AtArtifacts, words: readonly string[]) => Promise<Exit>>> = {
   put,
@@ -32,6 +33,8 @@ export const artifact = onArtifacts(async (at) => {
   const [verb = '', ...words] = at.args.words;
   const act = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (!act) throw new UsageError(verb === '' ? 'artifact what?' : `artifact cannot ${verb}`, 'put, get, ls or du');
+  // Bytes lie outside of it: what it would grow to is garbage of a few hundred bytes a file.
+  keepYoungHeapSmall();
   return act(at, words);
 });
 
