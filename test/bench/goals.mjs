@@ -168,6 +168,10 @@ const NOTES = [
     ['P4', 'P5', 'P6'],
     'P4 to P6: a versitygw of our own on this machine. Keys are empty markers, so a listing says all that is asked.',
   ],
+  [
+    ['P4', 'P5'],
+    'bare Node: a script of 40 lines without a library that sends the one request, or both pages at once since it is told where they begin, and checks nothing: what Node and the server take.',
+  ],
   [['P6'], 'P6 at 0.5x is twice the rate of the SDK; both with the start of their process.'],
   [
     ['P1', 'P7'],

@@ -8,6 +8,8 @@ import { findProgram, howToGet, versionOf } from './peers.mjs';
 
 /** The SDK: for us, and as a contestant. */
 export const SCRIPT = fileURLToPath(new URL('s3-client.mjs', import.meta.url));
+/** What Node itself and the server take. */
+const BARE = fileURLToPath(new URL('bare-client.cjs', import.meta.url));
 const ACCOUNT = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'benchsecret', AWS_REGION: 'us-east-1' };
 export const BUCKET = 'bench';
 /** Strewn so thinly that a listing does not pay: see BREAK_EVEN in src/look/planner.ts. */
@@ -109,11 +111,19 @@ export function s3Contestants(server, { command, version, cwd, env }) {
     proof: (text) => text.includes(`${keys.length} there`),
     proven: `${keys.length} there`,
   });
+  const bare = (words, proof, proven) => ({
+    ...base,
+    name: 'bare Node',
+    version: process.version,
+    command: [process.execPath, BARE, words[0], BUCKET, ...words.slice(1)],
+    proof,
+    proven,
+  });
   if (server.missing) {
     const gone = (name) => ({ name, missing: server.missing });
     return {
-      p4: ['stepaside', 'aws s3api head-object', 'stepaside, SDK wire', 's5cmd head'].map(gone),
-      p5: ['stepaside', 'rclone lsf', 's5cmd ls', 'SDK HEADs'].map(gone),
+      p4: ['stepaside', 'aws s3api head-object', 'stepaside, SDK wire', 's5cmd head', 'bare Node'].map(gone),
+      p5: ['stepaside', 'rclone lsf', 's5cmd ls', 'SDK HEADs', 'bare Node'].map(gone),
       p6: ['stepaside', 'SDK HEADs'].map(gone),
     };
   }
@@ -128,6 +138,7 @@ export function s3Contestants(server, { command, version, cwd, env }) {
       }),
       { ...check([one]), name: 'stepaside, SDK wire', env: { ...server.own, STEPASIDE_S3: 'sdk' } },
       peer('s5cmd head', 's5cmd', ['head', uri(one)], { proof: (text) => text.includes(one), proven: 'the key' }),
+      bare(['head', one], (text) => text.includes(`${one} is there`), 'the key'),
     ],
     p5: [
       check(shared.keys),
@@ -141,6 +152,7 @@ export function s3Contestants(server, { command, version, cwd, env }) {
         proven: `${shared.keys.length} lines`,
       }),
       heads(shared),
+      bare(['list', 'raw/', ...pageEnds(shared.keys)], lines(shared.keys.length), `${shared.keys.length} lines`),
     ],
     p6: [check(strewn.keys), heads(strewn)],
   };
@@ -157,6 +169,8 @@ export function requestsOf({ command, cwd, env: own }, env) {
   return Number(/: (\d+) requests? \(/.exec(stderr)?.[1]);
 }
 
+/** After which keys the second page begins, and those after it. */
+const pageEnds = (keys) => keys.filter((_, i) => i % 1000 === 999 && i < keys.length - 1);
 const dayOf = (i) => new Date(Date.UTC(2000, 0, 1 + i)).toISOString().slice(0, 10);
 const hashOf = (i) => (Math.imul(i, 2654435761) >>> 0).toString(16).padStart(8, '0');
 
