@@ -183,15 +183,16 @@ exit "\${code:-9}"
     );
     const writes = made.map((one) => {
       const [first, ...more] = one.parts === 'fresh' ? freshNames('$n') : one.parts;
-      const write = (name: string) => `echo "$n ${name === '' ? one.path : name}" > "${one.path}${name}"\n`;
-      const tree = isTree(one) ? `[ -d ${one.path} ] || mkdir ${one.path}\n` : '';
-      const mark = one.marker?.holds === 'nothing' ? `: > ${one.path}${one.marker.name}\n` : '';
+      // Its calls are counted as ours are, and so may fail as well: a command that cannot write must not say that it has.
+      const write = (name: string) => `echo "$n ${name === '' ? one.path : name}" > "${one.path}${name}" || exit 8\n`;
+      const tree = isTree(one) ? `[ -d ${one.path} ] || mkdir ${one.path} || exit 8\n` : '';
+      const mark = one.marker?.holds === 'nothing' ? `: > ${one.path}${one.marker.name} || exit 8\n` : '';
       return `${tree}${write(first!)}${this.#failure()}${more.map(write).join('')}${mark}`;
     });
     return `n=$STEPASIDE_RUN.$$
 m=none
-${looks.join('')}echo "begin ${step} $n $m" >> lines
-${sleep}${writes.join('')}echo "end ${step} $n" >> lines
+${looks.join('')}echo "begin ${step} $n $m" >> lines || exit 8
+${sleep}${writes.join('')}echo "end ${step} $n" >> lines || exit 8
 `;
   }
 
