@@ -110,11 +110,11 @@ async function show(all: readonly Line[], terminal: Terminal, latch: string): Pr
     terminal.data(lines.join('\n'));
     await terminal.drained();
   }
-  const count = (...actions: readonly string[]) =>
-    all.reduce((sum, { action }) => sum + (actions.includes(action) ? 1 : 0), 0);
+  const count = (wanted: Line['action']) => all.reduce((sum, { action }) => sum + (action === wanted ? 1 : 0), 0);
   const cost = all.reduce((sum, { costMs }) => sum + (costMs ?? 0), 0);
   const parts = [
-    `${count('run', 'restore')} to run`,
+    `${count('run')} to run`,
+    ...(count('restore') > 0 ? [`${count('restore')} to restore`] : []),
     `${count('skip')} avoided`,
     `${count('wait')} waiting`,
     ...(count('refuse') > 0 ? [`${count('refuse')} refused`] : []),

@@ -73,7 +73,9 @@ describe('keep: artifact', () => {
     expect(w.read('report.txt')).toBe('b');
     w.started();
     writeFileSync(w.at('in.txt'), 'a');
-    expect((await stepaside(['plan', 'train'], { cwd: w.cwd })).stdout).toMatch(/^restore +train +kept-artifact/m);
+    const plan = await stepaside(['plan', 'train'], { cwd: w.cwd });
+    expect(plan.stdout).toMatch(/^restore +train +kept-artifact/m);
+    expect(plan.stdout).toMatch(/^Plan: 0 to run, 1 to restore, 0 avoided, 0 waiting/m);
     expect((await stepaside(['why', 'train'], { cwd: w.cwd })).stdout).toContain('would be restored');
     expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact', report: 'avoided kept-artifact' });
     expect([w.read('model/config'), w.read('report.txt')]).toEqual(['a', 'a']);
