@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { freshBucket } from '../rig/rig-server.js';
@@ -167,6 +168,8 @@ describe('keep: artifact on S3', () => {
       writeFileSync(path, bytes);
     }
     await witness.remove(`${w.prefix}weights`);
+    // S3 tells seconds: the same bytes, written again in the same one, are taken for what was there before.
+    await wait(1_100);
     expect(await w.run()).toMatchObject({ code: 0, train: 'ran partial' });
     expect(w.started()).toContain('train');
     expect(await w.run()).toMatchObject({ train: 'avoided parts-match' });
