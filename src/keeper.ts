@@ -64,7 +64,7 @@ export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
       if (path === undefined) {
         const { restoreObjects } = await import('./artifacts/restore-objects.js');
         const tags = new Map(how?.recorded.map(({ path, etag }) => [path, etag]));
-        const options = { replace: how?.replace, tagOf: (path: string) => tags.get(path) };
+        const options = { replace: how?.replace, alone: true, tagOf: (path: string) => tags.get(path) };
         const { parts } = await restoreObjects(await blobs(), digest, places.at(location), options);
         return parts;
       }

@@ -2,33 +2,34 @@ import fs, { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { Digest } from '../core/brand.js';
-import { chunksOf } from './artifact.js';
 import type { Blobs, Wanted } from './blobs.js';
-import type { Content } from './content.js';
+import { type Cloning, cloneContent, linkContent } from './clone-content.js';
 import type { Entry } from './entry.js';
 import { Flight } from './flight.js';
 import { PACKED } from './layout.js';
 import { badList } from './refuse.js';
-import type { Tally } from './tally.js';
+import { writeContent, writeNow, writeSmall } from './write-content.js';
 
 const open = promisify(fs.open);
 const write = promisify(fs.write);
-const writev = promisify(fs.writev);
 const close = promisify(fs.close);
 const fsync = promisify(fs.fsync);
 
 /** Never over anything and never through a link, whatever a list says: in a folder that was made for it, names are new. */
 const CREATE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** So much of a large file goes to the kernel at once. */
-const RUN_BYTES = 256 * 1024;
-
 type FileEntry = Extract<Entry, { kind: 'file' }>;
+type FileToBuild = Pick<FileEntry, 'mode' | 'content'>;
 type LinkEntry = Extract<Entry, { kind: 'link' }>;
 
 /** Small files are fetched together, so many or so many bytes at a time. */
 const BATCH = 2048;
 const BATCH_BYTES = 32 * 2 ** 20;
+
+export interface Building extends Cloning {
+  /** Files that are blobs of their own become links to them, which nobody may write through. */
+  readonly hardLinks?: boolean | undefined;
+}
 
 /**
  * Builds a tree in an empty folder of our own. What cannot be made exactly as the list says - since two names are one
@@ -37,7 +38,7 @@ const BATCH_BYTES = 32 * 2 ** 20;
 export class TreeBuilder {
   readonly #blobs: Blobs;
   readonly #root: string;
-  readonly #tally: Tally;
+  readonly #about: Building;
   readonly #folders = new Set<string>();
   readonly #pace = new Pace();
   readonly #large: Flight;
@@ -46,10 +47,10 @@ export class TreeBuilder {
   #bytes = 0;
   #links: LinkEntry[] = [];
 
-  constructor(blobs: Blobs, root: string, tally: Tally) {
+  constructor(blobs: Blobs, root: string, about: Building) {
     this.#blobs = blobs;
     this.#root = root;
-    this.#tally = tally;
+    this.#about = about;
     this.#large = new Flight(blobs.width);
   }
 
@@ -103,7 +104,7 @@ export class TreeBuilder {
     this.#wanted = [];
     this.#bytes = 0;
     await this.#blobs.readMany(wanted, async (digest, bytes) => {
-      this.#tally.storedBytes += bytes.byteLength;
+      this.#about.tally.storedBytes += bytes.byteLength;
       for (const entry of small.get(digest)!) await this.#putSmall(entry, bytes);
     });
   }
@@ -133,21 +134,18 @@ export class TreeBuilder {
     } catch (error) {
       throw collision(error, path);
     }
-    this.#tally.files += 1;
-    this.#tally.bytes += bytes.byteLength;
+    this.#about.tally.files += 1;
+    this.#about.tally.bytes += bytes.byteLength;
   }
 
   async #putLarge({ path, mode, content }: FileEntry): Promise<void> {
     const full = `${this.#root}/${path}`;
-    const fd = await open(full, CREATE, mode).catch((error: unknown) => {
-      throw collision(error, path);
-    });
     try {
-      await writeContent(this.#blobs, content, fd, this.#tally);
-    } finally {
-      await close(fd);
+      await putLarge(this.#blobs, full, { mode, content }, this.#about);
+    } catch (error) {
+      throw collision(error, path);
     }
-    this.#tally.files += 1;
+    this.#about.tally.files += 1;
   }
 }
 
@@ -155,91 +153,33 @@ export class TreeBuilder {
 export async function buildFile(
   blobs: Blobs,
   path: string,
-  { mode, content }: Pick<FileEntry, 'mode' | 'content'>,
-  tally: Tally,
+  { mode, content }: FileToBuild,
+  about: Building,
 ): Promise<void> {
-  const fd = fs.openSync(path, CREATE, mode);
-  try {
-    if (content.size > PACKED) await writeContent(blobs, content, fd, tally);
-    else if (content.size > 0) await writeSmall(blobs, content, fd, tally);
-    await fsync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
-  tally.files += 1;
-}
-
-async function writeSmall(blobs: Blobs, wanted: Wanted, fd: number, tally: Tally): Promise<void> {
-  await blobs.readMany([wanted], (_, bytes) => {
-    writeNow(fd, bytes);
-    tally.bytes += bytes.byteLength;
-    tally.storedBytes += bytes.byteLength;
-  });
-}
-
-function writeNow(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.byteLength; ) at += fs.writeSync(fd, bytes, at, bytes.byteLength - at, at);
-}
-
-/** Chunks side by side, each to its place; verified before the file gets its name. */
-async function writeContent(blobs: Blobs, content: Content, fd: number, tally: Tally): Promise<void> {
-  const flight = new Flight(blobs.width);
-  let at = 0;
-  try {
-    for await (const chunks of chunksOf(blobs, content)) {
-      for (const { digest, size } of chunks) {
-        const from = at;
-        at += size;
-        await flight.add(async () => {
-          const run = new Run(fd, from, tally);
-          await blobs.stream({ digest, size }, (piece) => run.add(piece));
-          await run.flush();
-          tally.storedBytes += size;
-        });
-      }
+  if (content.size > PACKED) await putLarge(blobs, path, { mode, content }, about);
+  else {
+    const fd = fs.openSync(path, CREATE, mode);
+    try {
+      if (content.size > 0) await writeSmall(blobs, content, fd, about.tally);
+      if (about.durable) await fsync(fd);
+    } finally {
+      fs.closeSync(fd);
     }
-    await flight.done();
-  } finally {
-    // The descriptor is closed next: no write may be under way.
-    await flight.ended();
   }
+  about.tally.files += 1;
 }
 
-/** Pieces that follow each other, written several at a time: from a network they are small, and each call wakes a thread. */
-class Run {
-  readonly #fd: number;
-  readonly #tally: Tally;
-  #at: number;
-  #pieces: Uint8Array[] = [];
-  #bytes = 0;
-
-  constructor(fd: number, at: number, tally: Tally) {
-    this.#fd = fd;
-    this.#at = at;
-    this.#tally = tally;
-  }
-
-  async add(piece: Uint8Array): Promise<void> {
-    this.#pieces.push(piece);
-    this.#bytes += piece.byteLength;
-    if (this.#bytes >= RUN_BYTES) await this.flush();
-  }
-
-  async flush(): Promise<void> {
-    let [pieces, left] = [this.#pieces, this.#bytes];
-    this.#pieces = [];
-    this.#bytes = 0;
-    while (left > 0) {
-      const [only] = pieces;
-      const { bytesWritten } =
-        pieces.length === 1
-          ? await write(this.#fd, only!, 0, only!.byteLength, this.#at)
-          : await writev(this.#fd, pieces, this.#at);
-      this.#at += bytesWritten;
-      this.#tally.bytes += bytesWritten;
-      left -= bytesWritten;
-      pieces = left > 0 ? [Buffer.concat(pieces).subarray(bytesWritten)] : [];
-    }
+/** By the cheapest way that is there: a link if that was asked for, a clone where the file system has such, else written. */
+async function putLarge(blobs: Blobs, path: string, { mode, content }: FileToBuild, about: Building): Promise<void> {
+  const { tally, hardLinks, durable } = about;
+  if (hardLinks && (await linkContent(blobs, path, { mode, content }, tally))) return;
+  if (await cloneContent(blobs, path, { mode, content }, about)) return;
+  const fd = await open(path, CREATE, mode);
+  try {
+    await writeContent(blobs, content, fd, tally);
+    if (durable) await fsync(fd);
+  } finally {
+    await close(fd);
   }
 }
 

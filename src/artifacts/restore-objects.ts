@@ -5,6 +5,8 @@ import type { Head, Store } from '../store/store.js';
 import { entriesOf, readArtifact } from './artifact.js';
 import type { Blobs } from './blobs.js';
 import type { Entry } from './entry.js';
+import { endLeftUploads } from './left-uploads.js';
+import { partSizeOf } from './object-shape.js';
 import { ObjectWriter } from './object-writer.js';
 import type { Restored, RestoreOptions } from './restore.js';
 import { bytesOf, type Root } from './root.js';
@@ -23,6 +25,8 @@ export interface RestoreObjects extends Pick<RestoreOptions, 'signal' | 'tally' 
   readonly tagOf?: ((path: string) => string | undefined) | undefined;
   /** What lies there and belongs to no artifact is removed; else nothing is touched where there is such a thing. */
   readonly replace?: boolean | undefined;
+  /** Nobody else writes there, since leases are held: uploads to the same keys are of somebody who died. */
+  readonly alone?: boolean | undefined;
 }
 
 type FileEntry = Extract<Entry, { kind: 'file' }>;
@@ -53,7 +57,9 @@ export async function restoreObjects(
   const there = await headsAt(store, key, root, signal);
   const found = { right: new Map<string, PutBack>(), wrong: 0 };
   const extra = new Map(there);
+  const inParts = new Set<string>();
   for await (const file of files()) {
+    if (partSizeOf(file.content.size, options.tagOf?.(file.path)) !== undefined) inParts.add(key + file.path);
     const head = there.get(file.path);
     if (head === undefined) continue;
     extra.delete(file.path);
@@ -73,6 +79,10 @@ export async function restoreObjects(
         },
       );
     for (const path of extra.keys()) await store.remove(key + path, signal && { signal });
+  }
+  if (inParts.size > 0) {
+    const isOurs = (one: string) => inParts.has(one);
+    await endLeftUploads(store, { prefix: key, isOurs, alone: options.alone === true, signal });
   }
   // What does not all belong to it may be of another run: then nothing of it stays.
   const mixed = extra.size > 0 || found.wrong > 0;

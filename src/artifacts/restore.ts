@@ -5,7 +5,7 @@ import type { Digest } from '../core/brand.js';
 import { IntegrityError, StoreError } from '../core/error.js';
 import { entriesOf, readArtifact } from './artifact.js';
 import type { Blobs } from './blobs.js';
-import { buildFile, TreeBuilder } from './build.js';
+import { type Building, buildFile, TreeBuilder } from './build.js';
 import { compareTree, isRight } from './compare.js';
 import type { Entry } from './entry.js';
 import { fileTrouble } from './file-trouble.js';
@@ -20,6 +20,8 @@ export interface RestoreOptions {
   readonly links?: 'refuse' | 'keep' | undefined;
   /** Only these paths of a tree. The target then holds these and nothing else. */
   readonly only?: ((path: string) => boolean) | undefined;
+  /** Files of one chunk become read-only links into a store on the same file system: whoever writes to one damages both. */
+  readonly hardLinks?: boolean | undefined;
   /** What was replaced is kept below this folder, which is on the target's file system; else it is removed. */
   readonly trash?: string | undefined;
 }
@@ -51,8 +53,9 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
   const place = beside(target);
   try {
     checkRoom(root, place, options);
-    if (root.kind === 'file') await buildFile(blobs, place.built, root, tally);
-    else await buildTree(blobs, root, place.built, tally, options, there.is === 'short' ? there.missing : undefined);
+    const about: Building = { tally, hardLinks: options.hardLinks, durable: root.kind === 'file' };
+    if (root.kind === 'file') await buildFile(blobs, place.built, root, about);
+    else await buildTree(blobs, root, place.built, about, options, there.is === 'short' ? there.missing : undefined);
     signal?.throwIfAborted();
     if (there.is === 'short') await fill(place, there.missing);
     else await swap(place);
@@ -87,12 +90,12 @@ async function buildTree(
   blobs: Blobs,
   root: TreeRoot,
   folder: string,
-  tally: Tally,
+  about: Building,
   { only, signal, links }: RestoreOptions,
   missing: ReadonlySet<string> | undefined,
 ): Promise<void> {
   await mkdir(folder);
-  const builder = new TreeBuilder(blobs, folder, tally);
+  const builder = new TreeBuilder(blobs, folder, about);
   try {
     for await (const entries of entriesOf(blobs, root)) {
       signal?.throwIfAborted();

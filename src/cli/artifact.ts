@@ -122,7 +122,11 @@ function getAt(
   if (location.kind === 's3')
     return restoreObjects(blobs, digest, places.at(location), { ...options, replace: args.on('replace') });
   const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : target);
-  return restore(blobs, digest, path, { ...options, links: args.on('links') ? 'keep' : 'refuse' });
+  return restore(blobs, digest, path, {
+    ...options,
+    links: args.on('links') ? 'keep' : 'refuse',
+    hardLinks: args.on('hard-links'),
+  });
 }
 
 /** A file to stdout, each chunk verified before it is printed. */

@@ -293,6 +293,10 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
       { name: 'marker', value: 'NAME', what: 'put: this name is no part of the folder' },
       { name: 'links', what: 'keep symbolic links that stay in the folder; else they are refused' },
       { name: 'only', value: 'GLOB', many: true, what: 'get: only these paths' },
+      {
+        name: 'hard-links',
+        what: 'get: files of 1 to 8 MiB become read-only links into the store on the same file system; never write to one',
+      },
       { name: 'replace', what: 'get, on S3: remove what lies there and is no part of it; else nothing is touched' },
       {
         name: 'strict',

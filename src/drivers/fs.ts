@@ -120,6 +120,13 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     abilities: {
       describe: (call) => describe(root, { kind, isSlow: disk.isSlow }, call),
       folders: { folders, names },
+      // On a network it would be the client that clones or not, and what it caches is another matter.
+      ...(!remote && {
+        pathOf(key: string) {
+          checkKey(name, key);
+          return disk.path(key);
+        },
+      }),
     },
 
     head(key, call) {

@@ -47,6 +47,7 @@ export function prefixed(store: Store, prefix: string): Store {
         abort: (upload, options) => inner.abort(outer(upload), options),
       };
     },
+    pathOf: (inner) => (key) => inner(full(key)),
     pages: (inner) => ({
       pages: (below, options) =>
         mapStream<Page, Page>(inner.pages(prefix + below, moved(prefix, options)), ({ heads, more }) => ({

@@ -81,10 +81,7 @@ export interface StoreTraits {
 
 /** A store that can name the multipart uploads that were begun and not ended below a prefix. */
 interface UploadsStore {
-  openUploads(
-    prefix: string,
-    options?: CallOptions,
-  ): AsyncIterable<{ readonly key: string; readonly startedAt: number }>;
+  openUploads(prefix: string, options?: CallOptions): AsyncIterable<OpenUpload>;
 }
 
 /** A store that has folders even where nothing lies in them. */
@@ -114,6 +111,13 @@ export interface MultipartUpload {
   readonly id: string;
 }
 
+export interface OpenUpload {
+  readonly key: string;
+  /** Without it nobody can end it. */
+  readonly id?: string;
+  readonly startedAt: number;
+}
+
 /** A store whose listings come in pages. */
 interface PagesStore {
   /** As `list`, in the pieces in which it comes: what is in one was asked for together. */
@@ -132,6 +136,8 @@ export interface Abilities {
   readonly multipart?: MultipartStore;
   readonly folders?: FoldersStore;
   readonly pages?: PagesStore;
+  /** The file of this machine that an object is, if it is there: to be cloned or linked, never to be written to. */
+  readonly pathOf?: (key: string) => string;
   /** Facts about the store for people, in the order to show them. */
   readonly describe?: (options?: CallOptions) => Promise<readonly (readonly [what: string, fact: string])[]>;
   /** Its clock minus ours. */

@@ -73,7 +73,7 @@ describe('restore to S3', () => {
     const { how, parts, tally } = await restoreObjects(blobs, digest, to);
     expect(how).toBe('replaced');
     // 20 MiB are three parts, begun and completed; an unknown bucket is asked for once.
-    expect(calls()).toMatchObject({ head: 0, read: 0, list: 1, write: 4, multipart: 5, remove: 0 });
+    expect(calls()).toMatchObject({ head: 0, read: 0, list: 1, uploads: 1, write: 4, multipart: 5, remove: 0 });
     expect(tally).toMatchObject({ files: 5, bytes: Object.values(files).reduce((sum, one) => sum + one.length, 0) });
     await expectAll(to.key);
     for (const { path, etag, size } of parts) expect(await store.head(to.key + path)).toMatchObject({ etag, size });
@@ -133,6 +133,26 @@ describe('restore to S3', () => {
     const left: string[] = [];
     for await (const { key } of store.abilities.uploads!.openUploads(to.key)) left.push(key);
     expect(left).toEqual([]);
+  });
+
+  it('uploads that somebody left who was killed are ended where nobody else writes, and those of others never', async () => {
+    const digest = await putAll();
+    const to = place();
+    const multipart = store.abilities.multipart!;
+    const left = await multipart.begin(`${to.key}dir/large`);
+    await multipart.part(left, 1, files['dir/large']!.subarray(0, 8 * MIB));
+    const others = await multipart.begin(`${to.key}dir/larger`);
+    const open = async () => {
+      const keys: string[] = [];
+      for await (const { key } of store.abilities.uploads!.openUploads(to.key)) keys.push(key.slice(to.key.length));
+      return keys.sort();
+    };
+    // Whoever holds no leases may have company, and waits for a day.
+    await restoreObjects(blobs, digest, to);
+    expect(await open()).toEqual(['dir/large', 'dir/larger']);
+    expect((await restoreObjects(blobs, digest, to, { alone: true })).how).toBe('kept');
+    expect(await open()).toEqual(['dir/larger']);
+    await multipart.abort(others);
   });
 
   it('an answer to the last request that got lost is settled by what is there', async () => {

@@ -14,7 +14,11 @@ export function pageOfUploads(root: Element | undefined): Page<Upload> | undefin
   const uploads = root.children.filter(({ name }) => name === 'Upload');
   return {
     ...frame(root),
-    items: uploads.map((upload) => ({ key: childText(upload, 'Key'), startedAt: timeOf(upload, 'Initiated') })),
+    items: uploads.map((upload) => ({
+      key: childText(upload, 'Key'),
+      id: childText(upload, 'UploadId'),
+      startedAt: timeOf(upload, 'Initiated'),
+    })),
     next: childText(root, 'NextKeyMarker'),
     nextId: childText(root, 'NextUploadIdMarker'),
   };

@@ -9,6 +9,7 @@ import type {
   Found,
   Head,
   ListOptions,
+  OpenUpload,
   Page,
   ReadOptions,
   Store,
@@ -251,7 +252,7 @@ export class S3Store implements Store {
     this.#refuse(answer, doing);
   }
 
-  async *#openUploads(prefix: string, options: CallOptions = {}): AsyncGenerator<{ key: string; startedAt: number }> {
+  async *#openUploads(prefix: string, options: CallOptions = {}): AsyncGenerator<OpenUpload> {
     const doing = this.#doing('list', prefix);
     const progress = new Progress(doing);
     let keyMarker: string | undefined;
@@ -261,8 +262,9 @@ export class S3Store implements Store {
       const answer = await this.#ask(doing, options, (send) => this.#wire.uploads(ask, send));
       if (answer.status !== 200 || complaintIn(answer)) this.#refuse(answer, doing);
       const page = progress.open(answer);
-      const found = page.items.map(({ key, startedAt }) => ({
+      const found = page.items.map(({ key, id, startedAt }) => ({
         key: progress.name(answer, page, key),
+        ...(id && { id }),
         // SeaweedFS gives no time; one that might be under way counts as just begun.
         startedAt: startedAt ?? this.#settings.now(),
       }));

@@ -196,6 +196,7 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
       if (!output || parseXml(answer.body)?.name !== 'ListMultipartUploadsResult') return answer;
       const items = (output.Uploads ?? []).map((upload) => ({
         key: upload.Key,
+        id: upload.UploadId,
         startedAt: upload.Initiated?.getTime(),
       }));
       const { NextKeyMarker: next, NextUploadIdMarker: nextId } = output;

@@ -75,6 +75,7 @@ export interface Item {
 }
 export interface Upload {
   readonly key: string | undefined;
+  readonly id: string | undefined;
   readonly startedAt: number | undefined;
 }
 

@@ -134,7 +134,7 @@ describe.each(['lean', 'sdk'] as const)('a listing, %s', (wire) => {
     const found = [];
     for await (const upload of store.abilities.uploads!.openUploads('p')) found.push(upload);
     const startedAt = Date.UTC(2024, 0, 1);
-    expect(found).toEqual(['p q', 'p q', 'p/r'].map((key) => ({ key, startedAt })));
+    expect(found).toEqual(['p q', 'p q', 'p/r'].map((key) => ({ key, id: 'u', startedAt })));
     const { searchParams } = new URL(server.asked[1]?.url ?? '', 'http://x');
     expect([searchParams.get('key-marker'), searchParams.get('upload-id-marker')]).toEqual(['p q', 'u1']);
   });
