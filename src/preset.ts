@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { promises, writeFileSync } from 'node:fs';
+import { closeSync, constants, openSync, promises, writeSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
 import type { Config, StoreSetting } from './core/config.js';
@@ -141,8 +141,14 @@ const EPOCH_NAME = 'v1/epoch';
 /** No epoch is as good as another one. One that stays what it was would let hints speak that know nothing of the new slot. */
 async function nextEpoch(file: string): Promise<void> {
   try {
-    // On a disk of this machine, and of a few bytes: the way to the thread pool and back would take longer.
-    writeFileSync(file, randomBytes(12).toString('hex'));
+    // On a disk of this machine, and of a few bytes: the way to the thread pool and back would take longer. Over the old
+    // ones, which are as many: ext4 sends what was emptied before it was written to the disk when it is closed.
+    const fd = openSync(file, constants.O_WRONLY | constants.O_CREAT, 0o666);
+    try {
+      writeSync(fd, randomBytes(12).toString('hex'), 0);
+    } finally {
+      closeSync(fd);
+    }
   } catch {
     await promises.rm(file, { force: true }).catch((error: Error) => {
       throw new StoreError('store/unavailable', `${file}: ${error.message}`, { store: file, retryable: false });

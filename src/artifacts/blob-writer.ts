@@ -9,8 +9,8 @@ import { CHUNK, chunkKey, indexKey, PACK, PACKED, packKey } from './layout.js';
 import { PackBuffer, type PackedBlob } from './pack.js';
 import type { Tally } from './tally.js';
 
-/** Chunks in memory at once: with two packs some 64 MiB, however much is put. */
-const BUFFERS = 4;
+/** Chunks in memory at once, one of them being read: with two packs some 72 MiB, however much is put. */
+const BUFFERS = 5;
 /** An index is written after so many packs, so that a put that is killed is not begun anew. */
 const PACKS_AN_INDEX = 32;
 
@@ -34,7 +34,7 @@ export class BlobWriter {
   constructor(blobs: Blobs, tally: Tally) {
     this.#blobs = blobs;
     this.#tally = tally;
-    this.#writes = new Flight(BUFFERS + 1);
+    this.#writes = new Flight(BUFFERS);
   }
 
   /** Where a blob of up to `PACKED` bytes can be read to; undefined: `turn` first. */
@@ -140,12 +140,16 @@ export class BlobWriter {
     return digest;
   }
 
+  /** What a file consists of, if its list is there. */
+  async *chunksOf(content: Content): AsyncGenerator<Chunk> {
+    for await (const chunks of chunksOf(this.#blobs, content)) yield* chunks;
+  }
+
   /** Whether all of a file is there, as far as can be told without its bytes. */
   async holds(content: Content): Promise<boolean> {
     if (!isStored(content)) return true;
     try {
-      for await (const chunks of chunksOf(this.#blobs, content))
-        for (const chunk of chunks) if (!(await this.#holdsBlob(chunk))) return false;
+      for await (const chunk of this.chunksOf(content)) if (!(await this.#holdsBlob(chunk))) return false;
       return true;
     } catch (error) {
       // Its list is gone or damaged.

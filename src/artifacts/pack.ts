@@ -19,25 +19,29 @@ export interface PackedBlob {
 /** Room for the rows of blobs of one byte each would be absurd: the average packed file is some KiB. */
 const ROOM_FOR_ROWS = 2 ** 18;
 
+/** Most artifacts that steps keep are a file or two: a buffer of the full size for each would be garbage of megabytes. */
+const FIRST = 64 * 1024;
+const GROWS = 4;
+
 /** Fills one buffer. A blob is put in place first and kept, or not, once its digest is known. */
 export class PackBuffer {
-  readonly #buffer: Buffer;
+  #buffer = Buffer.allocUnsafeSlow(FIRST);
   readonly #limit: number;
   #rows: { readonly digest: Digest; readonly size: number }[] = [];
   #filled = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
-    this.#buffer = Buffer.allocUnsafeSlow(limit + ROOM_FOR_ROWS + TRAILER);
   }
 
   get isEmpty(): boolean {
     return this.#rows.length === 0;
   }
 
-  /** Where the next blob goes; undefined where it would not fit. */
+  /** Where the next blob goes, until the next call; undefined where it would not fit. */
   room(size: number): Buffer | undefined {
     if (this.#filled + size > this.#limit || (this.#rows.length + 1) * ROW > ROOM_FOR_ROWS) return undefined;
+    this.#reach(this.#filled + size);
     return this.#buffer.subarray(this.#filled, this.#filled + size);
   }
 
@@ -51,6 +55,7 @@ export class PackBuffer {
   /** The pack's bytes, in place until the next `clear`. */
   finish(): Buffer {
     let at = this.#filled;
+    this.#reach(at + this.#rows.length * ROW + TRAILER);
     for (const { digest, size } of this.#rows) {
       digestBytes(digest).copy(this.#buffer, at);
       at = this.#buffer.writeUInt32BE(size, at + DIGEST_BYTES);
@@ -62,6 +67,14 @@ export class PackBuffer {
   clear(): void {
     this.#rows = [];
     this.#filled = 0;
+  }
+
+  #reach(bytes: number): void {
+    if (bytes <= this.#buffer.byteLength) return;
+    const most = this.#limit + ROOM_FOR_ROWS + TRAILER;
+    const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(bytes, this.#buffer.byteLength * GROWS)));
+    this.#buffer.copy(larger, 0, 0, this.#filled);
+    this.#buffer = larger;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Digest } from '../core/brand.js';
+import { IntegrityError } from '../core/error.js';
 import type { Blake3 } from '../hash.js';
 import type { BlobWriter } from './blob-writer.js';
 import { CHUNKS_A_PAGE, type Chunk, type Content, writeChunkList, writeChunkPage } from './content.js';
@@ -7,6 +8,8 @@ import type { Tally } from './tally.js';
 
 /** Bytes in order. Fills `into` as far as it can: less than asked for is the end. */
 export interface ByteSource {
+  /** Calls that may be under way together. */
+  readonly atOnce?: number;
   read(into: Buffer, at: number): Promise<number>;
 }
 
@@ -16,35 +19,97 @@ export interface PutContext {
   readonly tally: Tally;
 }
 
-/** Bytes of any length: one read for the digest of the whole and those of its chunks, and only what is missing is written. */
-export async function putContent({ blobs, hash, tally }: PutContext, source: ByteSource): Promise<Content> {
+/**
+ * Bytes of any length: one read for the digest of the whole and those of its chunks, and only what is missing is written.
+ * The next chunk is read while this one is hashed. Where it is `known` what they were, chunks that are the same ones in the
+ * same order are the same whole, which then is not hashed a second time.
+ */
+export async function putContent(context: PutContext, source: ByteSource, known?: Content): Promise<Content> {
+  if (known?.list !== undefined && (await isStill(context, source, known))) return known;
+  const { blobs, hash } = context;
   const whole = hash.stream();
   const list = new ChunkListWriter(blobs);
   let size = 0;
-  for (;;) {
-    const buffer = await blobs.buffer();
-    let filled: number;
-    try {
-      filled = await source.read(buffer, size);
-    } catch (error) {
-      blobs.giveBack(buffer);
-      throw error;
-    }
-    tally.bytes += filled;
-    if (filled === 0) {
-      blobs.giveBack(buffer);
-      break;
-    }
+  for await (const { buffer, filled } of piecesOf(context, source)) {
     const first = size === 0;
     size += filled;
     if (first && filled < CHUNK) return { size, digest: await blobs.putChunk(buffer, filled) };
     whole.update(buffer.subarray(0, filled));
     await list.add({ digest: await blobs.putChunk(buffer, filled), size: filled });
-    if (filled < CHUNK) break;
   }
   const digest = whole.digest();
   if (size <= CHUNK) return { size, digest };
   return { size, digest, list: await list.done(size, digest) };
+}
+
+/** Up to the first chunk that is another one. What had to be stored anew, although nothing changed, is stored by then. */
+async function isStill(context: PutContext, source: ByteSource, known: Content): Promise<boolean> {
+  const { blobs, tally } = context;
+  const expected = blobs.chunksOf(known);
+  const before = tally.bytes;
+  try {
+    for await (const { buffer, filled } of piecesOf(context, source)) {
+      const digest = await blobs.putChunk(buffer, filled);
+      const { value: chunk } = await expected.next();
+      if (chunk?.digest === digest && chunk.size === filled) continue;
+      // All of it is read again, and counted then.
+      tally.bytes = before;
+      return false;
+    }
+    if ((await expected.next()).done) return true;
+    tally.bytes = before;
+    return false;
+  } catch (error) {
+    // Its list is gone or damaged.
+    if (!(error instanceof IntegrityError)) throw error;
+    tally.bytes = before;
+    return false;
+  }
+}
+
+interface Piece {
+  /** Whoever gets it gives it to `putChunk`. */
+  readonly buffer: Buffer;
+  readonly filled: number;
+}
+
+/** Chunk by chunk, with the next ones on their way. */
+async function* piecesOf({ blobs, tally }: PutContext, source: ByteSource): AsyncGenerator<Piece> {
+  async function readAt(at: number): Promise<Piece> {
+    const buffer = await blobs.buffer();
+    try {
+      return { buffer, filled: await source.read(buffer, at) };
+    } catch (error) {
+      blobs.giveBack(buffer);
+      throw error;
+    }
+  }
+  const ahead: Promise<Piece>[] = [];
+  let next = 0;
+  const begin = () => {
+    const reading = readAt(next);
+    // Somebody may throw while nobody awaits it.
+    reading.catch(() => {});
+    ahead.push(reading);
+    next += CHUNK;
+  };
+  begin();
+  try {
+    for (;;) {
+      const { buffer, filled } = await ahead.shift()!;
+      if (filled === CHUNK) while (ahead.length < (source.atOnce ?? 1)) begin();
+      tally.bytes += filled;
+      if (filled > 0) yield { buffer, filled };
+      else blobs.giveBack(buffer);
+      if (filled < CHUNK) return;
+    }
+  } finally {
+    // The descriptor is closed next, and buffers go to others: no read may be under way.
+    for (const reading of ahead) {
+      const left = await reading.catch(() => undefined);
+      if (left) blobs.giveBack(left.buffer);
+    }
+  }
 }
 
 class ChunkListWriter {

@@ -16,8 +16,19 @@ export interface PutFile {
   readonly stats: BigIntStats;
 }
 
-/** One file of a file system, if it holds still. `follow`: a link given by name means what it leads to. */
-export async function putFile(context: PutContext, path: string, follow = false): Promise<PutFile> {
+interface PutFileOptions {
+  /** A link given by name means what it leads to. */
+  readonly follow?: boolean;
+  /** What it held when it had these stamps, if that is known. */
+  readonly known?: (stats: BigIntStats) => Content | undefined;
+}
+
+/** One file of a file system, if it holds still. */
+export async function putFile(
+  context: PutContext,
+  path: string,
+  { follow = false, known }: PutFileOptions = {},
+): Promise<PutFile> {
   const fd = fs.openSync(path, follow ? READ : READ | constants.O_NOFOLLOW);
   try {
     let stats = fs.fstatSync(fd, { bigint: true });
@@ -28,7 +39,9 @@ export async function putFile(context: PutContext, path: string, follow = false)
     }
     const size = Number(stats.size);
     const content =
-      size <= PACKED ? await putSmall(context, fd, size, path) : await putContent(context, bytesOf(fd, size));
+      size <= PACKED
+        ? await putSmall(context, fd, size, path)
+        : await putContent(context, bytesOf(fd, size), known?.(stats));
     // biome-ignore format: the broken form is compiled out of the package; the tests on changing inputs must catch it
     if (__SABOTAGE__ !== 'unsteady-inputs')
     if (content.size !== size || !isSame(stats, fs.fstatSync(fd, { bigint: true }))) throw changed(path);
@@ -59,8 +72,9 @@ const read = promisify(fs.read);
 
 function bytesOf(fd: number, size: number): ByteSource {
   return {
+    atOnce: 2,
     async read(into, at) {
-      const wanted = Math.min(into.byteLength, size - at);
+      const wanted = Math.min(into.byteLength, Math.max(0, size - at));
       let filled = 0;
       while (filled < wanted) {
         const { bytesRead } = await read(fd, into, filled, wanted - filled, at + filled);

@@ -41,19 +41,21 @@ interface Known {
 export async function putKnown(
   context: PutContext,
   { path, full, follow = false }: Known,
-  index: StatIndex | undefined,
+  { index, strict = false }: { readonly index: StatIndex | undefined; readonly strict?: boolean | undefined },
 ): Promise<PutFile> {
-  if (index === undefined) return putFile(context, full, follow);
-  const stats = (follow ? statSync : lstatSync)(full, { bigint: true });
-  const content = stats.isFile() ? index.find(path, stats) : undefined;
+  if (index === undefined) return putFile(context, full, { follow });
   const readAt = Date.now();
-  if (content !== undefined && (await context.blobs.holds(content))) {
-    index.note(path, stats, content, readAt);
-    context.tally.files += 1;
-    context.tally.bytes += content.size;
-    return { content, mode: Number(stats.mode & 0o777n), stats };
+  if (!strict) {
+    const stats = (follow ? statSync : lstatSync)(full, { bigint: true });
+    const content = stats.isFile() ? index.find(path, stats) : undefined;
+    if (content !== undefined && (await context.blobs.holds(content))) {
+      index.note(path, stats, content, readAt);
+      context.tally.files += 1;
+      context.tally.bytes += content.size;
+      return { content, mode: Number(stats.mode & 0o777n), stats };
+    }
   }
-  const read = await putFile(context, full, follow);
+  const read = await putFile(context, full, { follow, ...(strict && { known: (stats) => index.find(path, stats) }) });
   index.note(path, read.stats, read.content, readAt);
   return read;
 }

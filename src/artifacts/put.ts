@@ -24,6 +24,8 @@ export interface PutOptions {
   readonly tally?: Tally | undefined;
   /** A folder for what was read and when, of files on a disk of this machine; without it all is read. */
   readonly statsIn?: string | undefined;
+  /** All is read, whatever was noted: that only spares hashing it twice. */
+  readonly strict?: boolean | undefined;
 }
 
 export interface PutTreeOptions extends PutOptions {
@@ -44,7 +46,11 @@ export function putFileArtifact(blobs: Blobs, path: string, options: PutOptions 
   return withStats(blobs, path, options.statsIn, (index) =>
     put(blobs, options, async (context) => {
       context.tally.totalBytes = statSync(path).size;
-      const { content, mode } = await putKnown(context, { path: '', full: path, follow: true }, index);
+      const { content, mode } = await putKnown(
+        context,
+        { path: '', full: path, follow: true },
+        { index, strict: options.strict },
+      );
       return { kind: 'file', mode, content };
     }),
   );
@@ -88,7 +94,7 @@ async function readTree(
     const full = `${folder}/${path}`;
     let isFull: boolean;
     if (walked.kind === 'file') {
-      const { content, mode, stats } = await putKnown(context, { path, full }, index);
+      const { content, mode, stats } = await putKnown(context, { path, full }, { index, strict: options.strict });
       stamps.add(stampOf(path, stats));
       isFull = list.add({ kind: 'file', path, mode, content });
     } else {

@@ -73,14 +73,14 @@ async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
       : putObject(blobs, store, key, options);
   }
   const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : word);
-  const known = { ...options, statsIn: await statsFolder(at, path) };
+  const known = { ...options, strict: args.on('strict'), statsIn: await statsFolder(at, path) };
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, known);
   return putTree(blobs, path, { ...known, marker, links });
 }
 
 /** Stamps are believed on disks of this machine alone: elsewhere others write, by clocks of their own. */
-async function statsFolder({ args, terminal, places, cacheFolder }: AtArtifacts, path: string) {
-  if (args.on('strict') || places.at({ kind: 'file', path }).store.traits.remote) return undefined;
+async function statsFolder({ terminal, places, cacheFolder }: AtArtifacts, path: string) {
+  if (places.at({ kind: 'file', path }).store.traits.remote) return undefined;
   const own = cacheFolder ?? join(terminal.cwd, '.stepaside');
   await ownIgnore(own);
   return join(own, 'stats');

@@ -34,6 +34,12 @@ export interface Ran {
 /** Looks at once: enough to hide the network's delay, few enough to bound memory. */
 const LOOKS = 256;
 
+/**
+ * Outputs put back at once, in the process: what small ones cost is waiting for a disk or a server, and a large one by itself
+ * uses what there is. Each holds some pieces in memory.
+ */
+const RESTORES = new Turns(8);
+
 interface Ended {
   readonly outcome: Outcome;
   /** By output name: content identity, or the word for nothing there. */
@@ -173,7 +179,7 @@ class Run {
     const { outcome, seen, memo } = await work(this.#engine, subject, asked, {
       needed,
       memo: this.#memo,
-      turn: () => this.#turns.take(),
+      turn: (to) => (to === 'restore' ? RESTORES : this.#turns).take(),
       prepare: () => this.#materialiseFor(node),
     });
     this.#asked.witness?.(subject, seen, outcome);

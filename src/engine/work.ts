@@ -17,8 +17,8 @@ const POLL_MS = { least: 100, most: 2000 } as const;
 export interface Wanted {
   /** False lets outputs that are gone stay gone while nobody who would read them runs. */
   readonly needed: boolean;
-  /** Called when the step is about to run, with its turn to wait for. Its result is called when the step ended. */
-  readonly turn: () => Promise<() => void>;
+  /** Called when the step is about to act, with its turn to wait for. Its result is called when the step ended. */
+  readonly turn: (to: 'run' | 'restore') => Promise<() => void>;
   /** What this run did already. */
   readonly memo?: RunMemo;
   /** Called once the step must run, before it does: what it reads must be there. */
@@ -120,7 +120,7 @@ async function turnTo(
       // What is put back reads nothing.
       const prepared = verdict.action === 'run' || asked.writeOff ? await wanted.prepare() : 'ready';
       if (prepared !== 'ready') return notBegun(prepared);
-      const over = await wanted.turn();
+      const over = await wanted.turn(verdict.action);
       try {
         if (engine.monotonic() - seen.at > FRESH_MS) return undefined;
         return await act(engine, subject, seen, asked, verdict, say);

@@ -1,8 +1,14 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { chunksOf } from '../../src/artifacts/artifact.js';
+import { BlobWriter } from '../../src/artifacts/blob-writer.js';
+import type { Content } from '../../src/artifacts/content.js';
 import { putFileArtifact, putStream, putTree } from '../../src/artifacts/put.js';
+import { putContent } from '../../src/artifacts/put-content.js';
 import { restore } from '../../src/artifacts/restore.js';
+import type { FileRoot } from '../../src/artifacts/root.js';
+import { newTally } from '../../src/artifacts/tally.js';
 import { fsStore } from '../../src/drivers/fs.js';
 import { memoryStore } from '../../src/drivers/memory.js';
 import { pick, randomFrom, seedOfRun } from '../conformance/random.js';
@@ -47,6 +53,71 @@ describe('files', () => {
     const again = await putStream(blobs, pieces);
     expect(again.digest).toBe(whole.digest);
     expect(again.tally.storedBytes).toBe(0);
+  });
+});
+
+describe('bytes that were known once', () => {
+  const random = randomFrom(seed + 1);
+  const before = bytesOf(random, 25 * MIB + 9);
+  const changed = (at: number) => {
+    const bytes = Buffer.from(before);
+    bytes[at]! ^= 1;
+    return bytes;
+  };
+  const after: readonly (readonly [string, Buffer])[] = [
+    ['the same', before],
+    ['another first byte', changed(0)],
+    ['another byte in the middle', changed(17 * MIB)],
+    ['another last byte', changed(before.length - 1)],
+    ['shorter by a chunk', before.subarray(0, 24 * MIB)],
+    ['longer', Buffer.concat([before, before])],
+    [
+      'the same chunks in another order',
+      Buffer.concat([before.subarray(8 * MIB, 16 * MIB), before.subarray(0, 8 * MIB)]),
+    ],
+  ];
+  it.each(after)('%s: they are what they are without it, and all of them are there', async (_, bytes) => {
+    const store = memoryStore();
+    const blobs = await openBlobs(store);
+    const { root: known } = await putStream(blobs, [before]);
+    const source = (data: Buffer) => ({
+      reads: 0,
+      async read(into: Buffer, at: number) {
+        this.reads += 1;
+        return data.copy(into, 0, at, at + into.byteLength);
+      },
+    });
+    const put = async (data: Buffer, content?: Content) => {
+      const writer = new BlobWriter(blobs, newTally());
+      const from = source(data);
+      const tally = newTally();
+      const made = await putContent({ blobs: writer, hash: blobs.hash, tally }, from, content);
+      await writer.finish();
+      return { made, reads: from.reads, bytes: tally.bytes };
+    };
+    const content = (known as FileRoot).content;
+    const { made, reads, bytes: counted } = await put(bytes, content);
+    expect(counted).toBe(bytes.length);
+    if (bytes === before) expect({ made, reads }).toEqual({ made: content, reads: 4 });
+    expect(made).toEqual((await put(bytes)).made);
+    const back = await openBlobs(store);
+    const pieces: Buffer[] = [];
+    for await (const chunks of chunksOf(back, made))
+      for (const { digest } of chunks) pieces.push(await back.read(digest));
+    expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+  });
+
+  it('a list that was lost is made anew', async () => {
+    const blobs = await openBlobs();
+    const { root } = await putStream(blobs, [before]);
+    const { content } = root as FileRoot;
+    const empty = await openBlobs();
+    const writer = new BlobWriter(empty, newTally());
+    const from = { read: async (into: Buffer, at: number) => before.copy(into, 0, at, at + into.byteLength) };
+    const made = await putContent({ blobs: writer, hash: empty.hash, tally: newTally() }, from, content);
+    await writer.finish();
+    expect(made).toEqual(content);
+    expect((await (await openBlobs(empty.store)).read(content.list!)).length).toBeGreaterThan(0);
   });
 });
 

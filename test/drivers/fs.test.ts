@@ -121,7 +121,7 @@ describe('fs: head and read', () => {
 });
 
 describe('fs: bodies', () => {
-  const big = Buffer.alloc(1_000_003, (Math.random() * 256) | 0);
+  const big = Buffer.alloc(3_000_003, (Math.random() * 256) | 0);
   big.forEach((_, i) => {
     big[i] = (i * 2_654_435_761) >>> 24;
   });
@@ -137,9 +137,9 @@ describe('fs: bodies', () => {
     for (const [offset, length] of [
       [0, 300_000],
       [700_001, 400_000],
-      [262_143, 262_146],
-      [1_000_003, 5],
-      [2_000_000, 1],
+      [1_048_575, 1_048_578],
+      [3_000_003, 5],
+      [4_000_000, 1],
     ] as const) {
       const part = Buffer.concat(await collect((await store.read('big', { offset, length }))!.body));
       expect(part.equals(big.subarray(offset, offset + length)), `${offset}+${length}`).toBe(true);
@@ -202,7 +202,7 @@ describe('fs: bodies', () => {
 
     const short = fsStore(
       { root },
-      { calls: { read: (fd, into, at) => (at > 500_000 ? 0 : syncCalls.read(fd, into, at)) } },
+      { calls: { read: (fd, into, at) => (at > 1_500_000 ? 0 : syncCalls.read(fd, into, at)) } },
     );
     writeFileSync(join(root, 'short'), big);
     await expect(collect((await short.read('short'))!.body)).rejects.toMatchObject({ code: 'store/bad-answer' });

@@ -6,7 +6,9 @@ import type { FileCalls } from './calls.js';
 import { type Disk, headOf } from './disk.js';
 import { translate } from './errors.js';
 
-const PIECE = 256 * 1024;
+/** Read by one call, without waiting for a thread; of what is longer so much at a time, each by a thread of the pool. */
+const AT_ONCE = 256 * 1024;
+const PIECE = 2 ** 20;
 
 /** A file that fits in one piece is read at once and holds nothing open; of a longer one the body holds the file open. */
 export async function readFile(
@@ -25,7 +27,7 @@ export async function readFile(
     await disk.checkFound(stats);
     const head = headOf(key, stats);
     const end = Math.min(head.size, offset + length);
-    if (end - offset <= PIECE) {
+    if (end - offset <= AT_ONCE) {
       const piece = end > offset ? await fill(disk.quick, fd, offset, end) : new Uint8Array();
       await checkUnchanged(disk, disk.quick, key, fd, stats);
       if (piece.byteLength < end - offset) throw cutShort(disk, key, offset + piece.byteLength);
