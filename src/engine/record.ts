@@ -119,9 +119,13 @@ async function storedValue(engine: Engine, value: string): Promise<NonNullable<S
   return 'here' in stored ? stored.here : stored;
 }
 
+/** What is kept is known by its artifact: that says what the bytes are, also where a server's tags do not. */
 export function identitiesOf(record: StoredRecord): Readonly<Record<string, Digest>> {
   return Object.fromEntries(
-    record.outputs.flatMap(({ name, identity }) => (identity === undefined ? [] : [[name, identity]])),
+    record.outputs.flatMap(({ name, identity, artifact }) =>
+      // Of parts without an identity nobody could tell later that they are still these.
+      identity === undefined ? [] : [[name, artifact ?? identity]],
+    ),
   );
 }
 

@@ -5,12 +5,13 @@ import { contentIdentity } from '../core/parts.js';
 import type { Output, Workflow } from '../core/step.js';
 import { hashParts } from '../look/inputs.js';
 import type { Upstream } from '../look/key-of.js';
+import { keyLog, placeLog } from './cache.js';
 import type { Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Node } from './graph.js';
 import { partsAt } from './places.js';
 import { identitiesOf } from './record.js';
-import type { Seen, Subject } from './situation.js';
+import { idOf, type Seen, type Subject } from './situation.js';
 import { recordUsed } from './work.js';
 
 const ABSENT = 'absent' as Digest;
@@ -50,11 +51,26 @@ async function identityAt(engine: Engine, subject: Subject, output: Output): Pro
   try {
     const place = engine.places.at(parseLocation(output.path ?? ''));
     const tagged = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
-    return contentIdentity(tagged, engine.cache.hash) ?? unlike();
+    const identity = contentIdentity(tagged, engine.cache.hash);
+    if (identity === undefined) return unlike();
+    return (await artifactOf(engine, output, identity)) ?? identity;
   } catch (error) {
     if (isStoreError(error)) return unlike();
     throw error;
   }
+}
+
+/** One identity, whoever produced it: parts that are those of a kept output are known by its artifact. */
+async function artifactOf(engine: Engine, output: Output, identity: Digest): Promise<Digest | undefined> {
+  if (output.keep !== 'artifact') return undefined;
+  const id = idOf(engine, output);
+  const { last } = await placeLog(engine.cache, id).read();
+  if (last.state !== 'committed') return undefined;
+  const log = keyLog(engine.cache, last.key);
+  const { records } = await log.read();
+  const entry = records.find(({ attempt }) => attempt === last.attempt);
+  const stored = entry && (await log.record(entry))?.outputs.find(({ uri }) => uri === id);
+  return stored?.identity === identity ? stored.artifact : undefined;
 }
 
 /** What a step would read if nothing ran any more: what lies there now. */

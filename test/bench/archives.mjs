@@ -43,10 +43,13 @@ function stepaside({ at, source, command, version }, name) {
   };
 }
 
-function cp({ at, source, env }) {
+function cp({ at, source, env }, name) {
   const found = findProgram('cp', env.PATH);
   if (!found) return { missing: 'cp is not on PATH' };
-  const to = (folder) => [found, '-r', `${source.folder}/.`, folder];
+  if (name.endsWith('synced') && !findProgram('sync', env.PATH)) return { missing: 'sync is not on PATH' };
+  const copy = (folder) => [found, '-r', `${source.folder}/.`, folder];
+  const synced = (folder) => ['/bin/sh', '-c', '"$@" && sync -f "$4"', 'sh', ...copy(folder)];
+  const to = name.endsWith('synced') ? synced : copy;
   const kept = join(at, 'kept');
   return {
     version: versionOf(found),

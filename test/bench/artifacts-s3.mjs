@@ -4,28 +4,30 @@ import { basename, join } from 'node:path';
 import { archive } from './archives.mjs';
 import { ingest, restored } from './artifacts.mjs';
 import { findProgram, howToGet, versionOf } from './peers.mjs';
-import { BUCKET, remoteOf, SCRIPT } from './s3.mjs';
+import { BARE_SCRIPT, BUCKET, remoteOf, SCRIPT } from './s3.mjs';
 import { digestOf, fileSource, holdsArtifact, treeSource } from './sources.mjs';
 
 const CLIENTS = ['s5cmd', 'aws s3 cp', 'aws s3 cp, tuned', 'rclone', 'rclone, tuned', 'SDK'];
+const BARE = 'bare Node';
 const ALL = { one: ['stepaside', 'curl', ...CLIENTS], many: ['stepaside', ...CLIENTS] };
 
 export const S3_GROUPS = {
   P14: (about) => sided(about, 'P14', 'one', ingest),
-  P15: (about) => sided(about, 'P15', 'one', restored),
+  P15: (about) => sided(about, 'P15', 'one', restored, [BARE]),
   P16: (about) => sided(about, 'P16', 'many', ingest),
   P17: (about) => sided(about, 'P17', 'many', restored),
 };
 
 /** In memory where there is room: what is asked is what the clients can do, not the disk of this machine. */
-async function sided(about, id, how, act) {
+async function sided(about, id, how, act, more = []) {
+  const names = [...ALL[how], ...more];
   const server = await about.s3();
-  if (server.missing) return ALL[how].map((name) => ({ name, missing: server.missing }));
+  if (server.missing) return names.map((name) => ({ name, missing: server.missing }));
   const folder = join(about.memory.folder ?? about.work, id);
   const { object, objects } = about.sizes;
   const source =
     how === 'one' ? fileSource(join(folder, 'source'), object) : treeSource(join(folder, 'source'), objects);
-  return ALL[how].map((name) => {
+  return names.map((name) => {
     // Nobody finds what another one sent.
     const prefix = `${id}/${name.replaceAll(/\W+/g, '-')}`;
     const place = { ...about, at: join(folder, name), source, server, prefix };
@@ -53,7 +55,7 @@ function ours(name, place) {
 function client(name, place) {
   const { at, source, server, prefix, env } = place;
   const [program] = name.split(/[ ,]/);
-  const found = program === 'SDK' ? process.execPath : findProgram(program, env.PATH);
+  const found = ['SDK', 'bare'].includes(program) ? process.execPath : findProgram(program, env.PATH);
   if (!found) return { name, missing: howToGet(program) };
   // A gateway before a file system: its objects are files, and can be looked at without asking anybody.
   const kept = join(server.data, BUCKET, prefix);
@@ -78,7 +80,7 @@ function client(name, place) {
 
 const VERSION_WORDS = { s5cmd: ['version'], rclone: ['version'] };
 
-const CALLS = { s5cmd, aws, rclone, curl, SDK: sdk };
+const CALLS = { s5cmd, aws, rclone, curl, SDK: sdk, bare };
 
 function s5cmd({ source, uri }) {
   return source.kind === 'file'
@@ -151,4 +153,10 @@ function sdk({ source, prefix, key }) {
     to: [SCRIPT, `upload${verb}`, BUCKET, source.path, name],
     from: (out) => [SCRIPT, `download${verb}`, BUCKET, out, name],
   };
+}
+
+/** Put by the SDK. */
+function bare({ source, key, ...place }) {
+  const { to, version } = sdk({ source, key, ...place });
+  return { version, to, from: (out) => [BARE_SCRIPT, 'get', BUCKET, key, out, String(source.bytes)] };
 }

@@ -6,12 +6,14 @@ import { archive } from './archives.mjs';
 import { digestOf, fileSource, treeSource } from './sources.mjs';
 
 const FILES = ['cacache', 'borg', 'restic', 'desync', 'DVC', 'cp', 'rsync'];
+/** What the disk takes. */
+const SYNCED = 'cp, synced';
 const TREES = ['cp -r', 'borg', 'restic', 'cacache', 'DVC', 'rsync'];
 const AGAIN = ['stepaside', 'stepaside --strict', 'borg', 'restic', 'restic --force', 'cacache', 'rsync', 'DVC'];
 
 /** What the groups of goals.mjs measure. `about` is what run.mjs knows: sizes, folders, environment, our command. */
 export const DISK_GROUPS = {
-  P8: (about) => file(about, 'P8', ['stepaside', ...FILES], ingest),
+  P8: (about) => file(about, 'P8', ['stepaside', ...FILES, SYNCED], ingest),
   P9: (about) => file(about, 'P9', [...AGAIN, 'desync'], again),
   P10: (about) => file(about, 'P10', ['stepaside', ...FILES], restored),
   P11: (about) => tree(about, 'P11', ['stepaside', ...TREES], ingest),

@@ -181,6 +181,11 @@ const NOTES = [
     ['P8', 'P9', 'P10', 'P11', 'P12', 'P13'],
     'P8 to P13: random bytes, page cache warm, nothing on its way to the disk. Ours, borg and restic have what they store on the disk when they end; cp, rsync, cacache, desync and DVC leave that to the kernel. desync and DVC cannot do without compressing (zstd) and MD5.',
   ],
+  [['P8'], 'cp, synced: cp and then sync -f, which is what the disk takes for whoever leaves nothing to the kernel.'],
+  [
+    ['P15'],
+    'bare Node: ranges of 8 MiB, eight at once, each hashed by the native BLAKE3 and written as it comes, without a retry, a limit or a list: what Node and the server take.',
+  ],
   [
     ['P8', 'P11'],
     'P8 and P11: into an empty repository, made before; ours makes its own, and notes the stamps of what it read.',
@@ -220,12 +225,15 @@ export function chosen(text) {
 }
 
 /** The tables of DESIGN.md, and what each is about. One is written when all of it was measured in one run. */
-const TABLES = { looking: 'P1-P6,P19', artifacts: 'P7-P18' };
+const TABLES = {
+  disk: { looking: 'P1-P6,P19', artifacts: 'P7-P18' },
+  memory: { 'artifacts in memory': 'P8-P12' },
+};
 
-/** Of those, the ones that what is wanted covers. */
-export function tablesWithin(wanted) {
+/** Of those, the ones that what is wanted covers, laid out on a disk or in memory. */
+export function tablesWithin(wanted, where = 'disk') {
   const ids = Object.keys(OPERATIONS);
-  return Object.entries(TABLES)
+  return Object.entries(TABLES[where])
     .map(([name, text]) => ({ name, holds: chosen(text) }))
     .filter(({ holds }) => ids.every((id) => !holds(id) || wanted(id)));
 }

@@ -85,9 +85,12 @@ function readFlags() {
   if (values.check && (steps !== 1000 || samples < 5 || scale !== 1))
     throw new Error('--check judges 1000 steps, whole sizes and at least 5 samples: the goals are about nothing less');
   const wanted = chosen(values.only);
-  const tables = tablesWithin(wanted);
+  const isInMemory = fileSystemOf(realpathSync(values.folder ?? tmpdir())) === 'tmpfs';
+  const tables = tablesWithin(wanted, isInMemory ? 'memory' : 'disk');
   if (values.write && tables.length === 0)
-    throw new Error('--write puts whole tables into DESIGN.md: it goes with no --only, or with P1-P6,P19 or P7-P18');
+    throw new Error(
+      '--write puts whole tables into DESIGN.md: it goes with no --only, or with P1-P6,P19 or P7-P18, or in memory with P8-P12',
+    );
   return { ...values, steps, samples, scale, wanted, tables };
 }
 

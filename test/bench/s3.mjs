@@ -9,7 +9,7 @@ import { findProgram, howToGet, versionOf } from './peers.mjs';
 /** The SDK: for us, and as a contestant. */
 export const SCRIPT = fileURLToPath(new URL('s3-client.mjs', import.meta.url));
 /** What Node itself and the server take. */
-const BARE = fileURLToPath(new URL('bare-client.cjs', import.meta.url));
+export const BARE_SCRIPT = fileURLToPath(new URL('bare-client.cjs', import.meta.url));
 const ACCOUNT = { AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'benchsecret', AWS_REGION: 'us-east-1' };
 export const BUCKET = 'bench';
 /** Strewn so thinly that a listing does not pay: see BREAK_EVEN in src/look/planner.ts. */
@@ -115,7 +115,7 @@ export function s3Contestants(server, { command, version, cwd, env }) {
     ...base,
     name: 'bare Node',
     version: process.version,
-    command: [process.execPath, BARE, words[0], BUCKET, ...words.slice(1)],
+    command: [process.execPath, BARE_SCRIPT, words[0], BUCKET, ...words.slice(1)],
     proof,
     proven,
   });

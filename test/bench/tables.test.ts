@@ -11,7 +11,7 @@ interface Table {
 const here = import.meta.dirname;
 const load = async (name: string) => (await import(/* @vite-ignore */ resolve(here, name))) as Record<string, unknown>;
 let goals: { readonly chosen: (text?: string) => (id: string) => boolean; readonly OPERATIONS: object } & {
-  readonly tablesWithin: (wanted: (id: string) => boolean) => readonly Table[];
+  readonly tablesWithin: (wanted: (id: string) => boolean, where?: string) => readonly Table[];
 };
 let writeTables: (path: string, result: object, tables: readonly Table[]) => void;
 
@@ -28,6 +28,7 @@ it('writes a table only where all of it was measured', () => {
   expect(names('P1-P6,P19')).toEqual(['looking']);
   expect(names('P7-P18')).toEqual(['artifacts']);
   expect(names('P1-P6')).toEqual([]);
+  expect(goals.tablesWithin(goals.chosen('P8-P12'), 'memory').map(({ name }) => name)).toEqual(['artifacts in memory']);
   const tables = within();
   for (const id of Object.keys(goals.OPERATIONS)) expect(tables.filter(({ holds }) => holds(id))).toHaveLength(1);
 });

@@ -27,16 +27,17 @@ const PRODUCER = `
 import { createRequire } from 'node:module';
 const require = createRequire(process.env.CLI);
 const aws = require('@aws-sdk/client-s3');
-const [Bucket, prefix, input] = process.argv.slice(2);
+const [Bucket, prefix, input, cut] = process.argv.slice(2);
 const client = new aws.S3Client({ endpoint: process.env.AWS_ENDPOINT_URL_S3, forcePathStyle: true });
 const put = (Key, Body) => client.send(new aws.PutObjectCommand({ Bucket, Key, Body }));
 await put(prefix + 'deep/config', input);
 const Key = prefix + 'weights';
 const { UploadId } = await client.send(new aws.CreateMultipartUploadCommand({ Bucket, Key }));
 const Parts = [];
-for (const size of [6 * 2 ** 20, 1000]) {
+const all = Buffer.alloc(6 * 2 ** 20 + 1000, input + ' weighs');
+const first = Number(cut || 6 * 2 ** 20);
+for (const Body of [all.subarray(0, first), all.subarray(first)]) {
   const PartNumber = Parts.length + 1;
-  const Body = Buffer.alloc(size, input + PartNumber);
   const { ETag } = await client.send(new aws.UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
   Parts.push({ PartNumber, ETag });
 }
@@ -48,11 +49,12 @@ function workflow(mode = '') {
   const prefix = `w${++number}/model/`;
   const cwd = folderWith({
     'in.txt': 'a',
+    'cut.txt': '',
     'put.mjs': PRODUCER,
     'stepaside.yaml': `name: w
 steps:
   - name: train
-    run: echo train >> ran; "$NODE" put.mjs ${bucket} ${prefix} "$(cat in.txt)"
+    run: echo train >> ran; "$NODE" put.mjs ${bucket} ${prefix} "$(cat in.txt)" "$(cat cut.txt)"
     inputs: { files: [in.txt] }
     outputs: [{ path: "s3://${bucket}/${prefix}", keep: artifact, marker: _SUCCESS${mode} }]
   - name: report
@@ -85,7 +87,7 @@ steps:
 }
 
 describe('keep: artifact on S3', () => {
-  it('puts back what is gone, and nothing runs but what read other tags', async () => {
+  it('puts back what is gone, and nothing runs, although what lies there has other tags', async () => {
     const w = workflow();
     expect(await w.run(), 'first').toMatchObject({ code: 0, train: 'ran no-record', report: 'ran no-record' });
     expect(w.started()).toEqual(['train', 'report']);
@@ -102,13 +104,13 @@ describe('keep: artifact on S3', () => {
 
     // All of it: the large one cannot have its tag again. A record of the new one, as old as the first, says so.
     for (const name of await w.keys()) await witness.remove(w.prefix + name);
-    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact', report: 'ran other-key' });
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact', report: 'avoided parts-match' });
     const back = await witness.get(`${w.prefix}weights`);
     expect(Buffer.from(back!.body).equals(weights!.body)).toBe(true);
     expect(back!.etag).not.toBe(weights!.etag);
     expect(await w.keys()).toEqual(['_SUCCESS', 'deep/config', 'weights']);
     expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match', report: 'avoided parts-match' });
-    expect(w.started()).toEqual(['report']);
+    expect(w.started()).toEqual([]);
 
     const key = (await w.say('ls', '--json')).json() as { records: { step: string; key: string }[] };
     const shown = await w.say('show', key.records.find(({ step }) => step === 'train')!.key, '--json');
@@ -116,6 +118,27 @@ describe('keep: artifact on S3', () => {
     const [first, second] = records.toSorted((a, b) => a.attempt - b.attempt);
     expect(records).toHaveLength(2);
     expect(second).toMatchObject({ putBack: first!.attempt, producedAt: first!.producedAt });
+  });
+
+  it('who reads what is kept runs again only for other bytes: tags, sizes of parts and times are not asked', async () => {
+    const w = workflow();
+    await w.run();
+    w.started();
+    const before = await witness.head(`${w.prefix}weights`);
+    // The same bytes in other parts, in another second: S3 tells no smaller time.
+    writeFileSync(join(w.cwd, 'cut.txt'), String(5 * 2 ** 20));
+    await wait(1_100);
+    expect(await w.run(['train', '--force'])).toMatchObject({ code: 0, train: 'ran forced' });
+    expect((await witness.head(`${w.prefix}weights`))?.etag).not.toBe(before?.etag);
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match', report: 'avoided parts-match' });
+    // What it read is fingerprinted once more after it ran, from what lies there: that has to be the same identity.
+    expect(await w.run(['report', '--force'])).toMatchObject({
+      code: 0,
+      train: 'avoided parts-match',
+      report: 'ran forced',
+    });
+    expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match', report: 'avoided parts-match' });
+    expect(w.started()).toEqual(['train', 'report']);
   });
 
   it('goes back to what another input made', async () => {

@@ -3,6 +3,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutBucketVersioningCommand,
   PutObjectCommand,
@@ -97,6 +98,10 @@ export class Witness {
       token = page.IsTruncated ? page.NextContinuationToken : undefined;
     } while (token !== undefined);
     return all;
+  }
+  async openUploads(prefix: string): Promise<readonly string[]> {
+    const page = await this.client.send(new ListMultipartUploadsCommand({ Bucket: this.bucket, Prefix: prefix }));
+    return (page.Uploads ?? []).map(({ Key }) => Key!);
   }
   close(): void {
     this.client.destroy();

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Ran } from '../run-under.js';
 import { Shop, type Tools, treeAt } from './shop.js';
 
@@ -190,6 +191,57 @@ const kept = (onS3: boolean, damage: 'gone' | 'changed'): Scene => ({
   },
 });
 
+const PRODUCER = (sdk: string, bucket: string, prefix: string) => `
+import { createRequire } from 'node:module';
+const { PutObjectCommand, S3Client } = createRequire(${JSON.stringify(sdk)})(${JSON.stringify(sdk)});
+const client = new S3Client({ endpoint: process.env.AWS_ENDPOINT_URL_S3, forcePathStyle: true });
+const put = (name, Body) => client.send(new PutObjectCommand({ Bucket: '${bucket}', Key: '${prefix}' + name, Body }));
+await put('w', 'weights');
+await put('large', Buffer.alloc(${LARGE.byteLength}, 'large '));
+`;
+
+/** Objects that are put back in one piece and in parts, without any marker: an upload that is left would be read as a writer. */
+const keptOnS3 = (onS3: boolean): Scene => ({
+  name: 'kept objects gone',
+  onS3,
+  async open(tools) {
+    const shop = new Shop(tools, onS3);
+    const { witness } = shop;
+    const prefix = `${shop.id}-out/`;
+    const sdk = createRequire(tools.cli).resolve('@aws-sdk/client-s3');
+    shop.write({
+      'put.mjs': PRODUCER(sdk, tools.bucket, prefix),
+      'stepaside.yaml': `name: w
+steps:
+  - name: train
+    run: [${JSON.stringify(process.execPath)}, put.mjs]
+    outputs: [{ path: "s3://${tools.bucket}/${prefix}", keep: artifact }]
+`,
+    });
+    await well(shop, ['run', '--json']);
+    const right = new Map<string, Uint8Array>();
+    for (const { key } of await witness.list(prefix)) right.set(key, (await witness.get(key))!.body);
+    if (right.size !== 2) throw new Error(`the step left ${right.size} objects`);
+    return {
+      shop,
+      async ready() {
+        for (const key of right.keys()) await witness.remove(key);
+      },
+      words: ['run', '--json'],
+      async judge(ended) {
+        const wrong = [...(await shop.wrongs())];
+        for (const [key, bytes] of right) {
+          const body = (await witness.get(key))?.body;
+          if (body === undefined ? ended : !Buffer.from(body).equals(bytes)) wrong.push(`${key} is not as it was`);
+        }
+        const open = await witness.openUploads(prefix);
+        if (ended && open.length > 0) wrong.push(`an upload is left: ${open.join(', ')}`);
+        return wrong;
+      },
+    };
+  },
+});
+
 export const SCENES: readonly Scene[] = [false, true].flatMap((onS3) => [
   put(onS3),
   gc(onS3),
@@ -197,4 +249,5 @@ export const SCENES: readonly Scene[] = [false, true].flatMap((onS3) => [
   ...STATES.map((state) => get(onS3, state)),
   kept(onS3, 'gone'),
   kept(onS3, 'changed'),
+  keptOnS3(onS3),
 ]);

@@ -20,7 +20,7 @@ export class Shop {
   readonly folder = mkdtempSync(join(tmpdir(), 'stepaside-artifacts-'));
   readonly onS3: boolean;
   readonly #tools: Tools;
-  readonly #witness: Witness | undefined;
+  readonly witness: Witness;
   /** Objects as they were read last: what is the same file or has the same tag need not be read and hashed again. */
   readonly #seen = new Map<string, { readonly tag: string; readonly bytes: Buffer }>();
   /** What somebody was told is stored, by digest. */
@@ -30,11 +30,11 @@ export class Shop {
   constructor(tools: Tools, onS3: boolean) {
     this.#tools = tools;
     this.onS3 = onS3;
-    if (onS3) this.#witness = new Witness(tools.server, tools.bucket);
+    this.witness = new Witness(tools.server, tools.bucket);
   }
 
   close(): void {
-    this.#witness?.close();
+    this.witness.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -81,11 +81,11 @@ export class Shop {
       this.#seen.set(key, seen);
       found.set(key, seen.bytes);
     };
-    if (this.#witness) {
-      const listed = await this.#witness.list(`${this.id}/`);
+    if (this.onS3) {
+      const listed = await this.witness.list(`${this.id}/`);
       for (const { key, etag } of listed)
         await take(key.slice(this.id.length + 1), etag, async () =>
-          Buffer.from((await this.#witness!.get(key))?.body ?? []),
+          Buffer.from((await this.witness.get(key))?.body ?? []),
         );
     } else
       for (const path of filesBelow(this.at('cache'))) {
@@ -115,7 +115,7 @@ export class Shop {
 
   /** The store as it is, to begin from again. */
   async save(): Promise<() => Promise<void>> {
-    if (!this.#witness) {
+    if (!this.onS3) {
       cpSync(this.at('cache'), this.at('saved'), { recursive: true, preserveTimestamps: true });
       return async () => {
         rmSync(this.at('cache'), { recursive: true, force: true });
@@ -124,9 +124,9 @@ export class Shop {
     }
     const saved = await this.objects();
     return async () => {
-      const there = new Set((await this.#witness!.list(`${this.id}/`)).map(({ key }) => key.slice(this.id.length + 1)));
-      for (const key of there) if (!saved.has(key)) await this.#witness!.remove(`${this.id}/${key}`);
-      for (const [key, bytes] of saved) if (!there.has(key)) await this.#witness!.put(`${this.id}/${key}`, bytes);
+      const there = new Set((await this.witness.list(`${this.id}/`)).map(({ key }) => key.slice(this.id.length + 1)));
+      for (const key of there) if (!saved.has(key)) await this.witness.remove(`${this.id}/${key}`);
+      for (const [key, bytes] of saved) if (!there.has(key)) await this.witness.put(`${this.id}/${key}`, bytes);
     };
   }
 }
