@@ -1,7 +1,7 @@
 import type { Digest } from '../core/brand.js';
 import { DIGEST_BYTES, digestAt, digestBytes } from './digest-bytes.js';
 import { PACK } from './layout.js';
-import type { PackedBlob } from './pack.js';
+import { bytesInRows, digestOfRow, ROW as PACK_ROW, type PackRows, sizeOfRow } from './pack-rows.js';
 import { badList } from './refuse.js';
 
 export interface Spot {
@@ -12,7 +12,7 @@ export interface Spot {
 
 /** digest (32), pack (4), offset (4), size (4) */
 const ROW = DIGEST_BYTES + 12;
-const BLOCK = 65_536;
+const BLOCK = 4096;
 
 /** Which blob lies where in which pack. Rows of bytes and a table of numbers: a million blobs take some 55 MB. */
 export class BlobIndex {
@@ -27,15 +27,28 @@ export class BlobIndex {
   }
 
   /** The first to name a blob wins: one copy is as good as another. */
-  add(pack: Digest, { digest, at, size }: PackedBlob): void {
+  addPack(pack: Digest, rows: PackRows, isBad?: (digest: Digest) => boolean): void {
+    const number = this.#numberOf(pack);
+    for (let row = 0, at = 0; row < rows.byteLength; row += PACK_ROW) {
+      const size = sizeOfRow(rows, row);
+      if (!isBad?.(digestOfRow(rows, row))) this.#add(rows.subarray(row, row + DIGEST_BYTES), { number, at, size });
+      at += size;
+    }
+  }
+
+  /** Without a place, for who only asks `has`. */
+  addDigest(digest: Digest): void {
+    this.#add(digestBytes(digest), { number: 0, at: 0, size: 0 });
+  }
+
+  #add(digest: Buffer, { number, at, size }: { readonly number: number; readonly at: number; readonly size: number }) {
     if (this.#count * 4 >= this.#slots.length * 3) this.#grow();
-    const bytes = digestBytes(digest);
-    const slot = this.#slotOf(bytes);
+    const slot = this.#slotOf(digest);
     if (this.#slots[slot] !== 0) return;
     if (this.#count % BLOCK === 0) this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK * ROW));
     const [block, row] = this.#rowAt(this.#count);
-    bytes.copy(block, row);
-    block.writeUInt32LE(this.#numberOf(pack), row + DIGEST_BYTES);
+    digest.copy(block, row);
+    block.writeUInt32LE(number, row + DIGEST_BYTES);
     block.writeUInt32LE(at, row + DIGEST_BYTES + 4);
     block.writeUInt32LE(size, row + DIGEST_BYTES + 8);
     this.#count += 1;
@@ -101,48 +114,38 @@ export class BlobIndex {
 }
 
 /**
- * An index object: a line that names the format; then for each pack its digest (32 bytes), the number of its blobs (4),
- * and for each of them digest (32) and size (4), in the order in which they lie there. It is named by its own digest.
+ * An index object: a line that names the format; then for each pack its digest (32 bytes), the number of its blobs (4), and
+ * their rows (pack-rows.ts). It is named by its own digest.
  */
 const MAGIC = Buffer.from('stepaside/index/1\n');
 const HEAD = DIGEST_BYTES + 4;
 
 export interface IndexedPack {
   readonly pack: Digest;
-  readonly blobs: readonly PackedBlob[];
+  readonly rows: PackRows;
 }
 
 export function writeIndex(packs: readonly IndexedPack[]): Buffer {
-  const rows = packs.reduce((sum, { blobs }) => sum + blobs.length + 1, 0);
-  const bytes = Buffer.alloc(MAGIC.byteLength + rows * HEAD);
-  let at = MAGIC.copy(bytes);
-  for (const { pack, blobs } of packs) {
-    at += digestBytes(pack).copy(bytes, at);
-    at = bytes.writeUInt32BE(blobs.length, at);
-    for (const { digest, size } of blobs) {
-      at += digestBytes(digest).copy(bytes, at);
-      at = bytes.writeUInt32BE(size, at);
-    }
-  }
-  return bytes;
+  const heads = packs.map(({ pack, rows }) => {
+    const head = Buffer.alloc(HEAD);
+    digestBytes(pack).copy(head);
+    head.writeUInt32BE(rows.byteLength / PACK_ROW, DIGEST_BYTES);
+    return head;
+  });
+  return Buffer.concat([MAGIC, ...packs.flatMap(({ rows }, i) => [heads[i]!, rows])]);
 }
 
+/** Views of the bytes, one pack after the other. */
 export function* readIndex(bytes: Buffer): Generator<IndexedPack> {
   if (!bytes.subarray(0, MAGIC.byteLength).equals(MAGIC)) throw badList('it is no index');
   for (let at = MAGIC.byteLength; at < bytes.byteLength; ) {
     if (at + HEAD > bytes.byteLength) throw badList('an index is cut short');
     const pack = digestAt(bytes, at);
-    const count = bytes.readUInt32BE(at + DIGEST_BYTES);
-    at += HEAD;
-    if (at + count * HEAD > bytes.byteLength) throw badList('an index is cut short');
-    const blobs: PackedBlob[] = [];
-    let offset = 0;
-    for (let i = 0; i < count; i++, at += HEAD) {
-      const size = bytes.readUInt32BE(at + DIGEST_BYTES);
-      blobs.push({ digest: digestAt(bytes, at), at: offset, size });
-      offset += size;
-    }
-    if (offset > PACK) throw badList('a pack is no larger than a pack');
-    yield { pack, blobs };
+    const end = at + HEAD + bytes.readUInt32BE(at + DIGEST_BYTES) * PACK_ROW;
+    if (end > bytes.byteLength) throw badList('an index is cut short');
+    const rows = bytes.subarray(at + HEAD, end);
+    if (bytesInRows(rows) > PACK) throw badList('a pack is no larger than a pack');
+    yield { pack, rows };
+    at = end;
   }
 }

@@ -1,12 +1,12 @@
 import type { Digest } from '../core/brand.js';
 import { IntegrityError } from '../core/error.js';
 import { chunksOf } from './artifact.js';
-import { type IndexedPack, writeIndex } from './blob-index.js';
+import { BlobIndex, type IndexedPack, writeIndex } from './blob-index.js';
 import type { Blobs } from './blobs.js';
 import { type Chunk, type Content, isStored } from './content.js';
 import { Flight } from './flight.js';
 import { CHUNK, chunkKey, indexKey, PACK, PACKED, packKey } from './layout.js';
-import { PackBuffer, type PackedBlob } from './pack.js';
+import { PackBuffer } from './pack.js';
 import type { Tally } from './tally.js';
 
 /** Chunks in memory at once, one of them being read: with two packs some 72 MiB, however much is put. */
@@ -22,13 +22,13 @@ export class BlobWriter {
   readonly #blobs: Blobs;
   readonly #tally: Tally;
   readonly #writes: Flight;
-  readonly #seen = new Set<Digest>();
+  /** What this put has stored or begun to: exact, and in a tenth of what text takes. */
+  readonly #seen = new BlobIndex();
   readonly #buffers: Buffer[] = [];
   readonly #waiting: ((buffer: Buffer) => void)[] = [];
   #made = 0;
   #pack = new PackBuffer(PACK);
   #other: Promise<PackBuffer> | undefined;
-  #rows: PackedBlob[] = [];
   #written: IndexedPack[] = [];
 
   constructor(blobs: Blobs, tally: Tally) {
@@ -45,8 +45,8 @@ export class BlobWriter {
   /** The blob that was read to `room`. One that is there already leaves its room to the next. */
   keep(digest: Digest, size: number): void {
     if (this.#blobs.index.has(digest) || this.#seen.has(digest)) return;
-    this.#seen.add(digest);
-    this.#rows.push(this.#pack.keep(digest, size));
+    this.#seen.addDigest(digest);
+    this.#pack.keep(digest, size);
     this.#tally.storedBytes += size;
   }
 
@@ -54,8 +54,9 @@ export class BlobWriter {
   async turn(): Promise<void> {
     this.#writes.check();
     if (this.#pack.isEmpty) return;
-    const [pack, rows] = [this.#pack, this.#rows];
+    const pack = this.#pack;
     const bytes = pack.finish();
+    const rows = Buffer.from(pack.rows);
     const digest = this.#blobs.hash.digest(bytes);
     let free: (pack: PackBuffer) => void = () => {};
     const next = this.#other ?? Promise.resolve(new PackBuffer(PACK));
@@ -66,14 +67,13 @@ export class BlobWriter {
       try {
         await this.#blobs.store.write(packKey(digest), bytes);
         await this.#blobs.acquit(digest);
-        this.#written.push({ pack: digest, blobs: rows });
+        this.#written.push({ pack: digest, rows });
       } finally {
         pack.clear();
         free(pack);
       }
     });
     this.#pack = await next;
-    this.#rows = [];
     if (this.#written.length >= PACKS_AN_INDEX) await this.#index();
   }
 
@@ -125,7 +125,7 @@ export class BlobWriter {
       this.giveBack(buffer);
       return digest;
     }
-    this.#seen.add(digest);
+    this.#seen.addDigest(digest);
     await this.#writes.add(async () => {
       try {
         const key = chunkKey(digest);
@@ -182,6 +182,6 @@ export class BlobWriter {
     this.#written = [];
     const bytes = writeIndex(packs);
     await this.#blobs.store.write(indexKey(this.#blobs.hash.digest(bytes)), bytes);
-    for (const { pack, blobs } of packs) for (const blob of blobs) this.#blobs.index.add(pack, blob);
+    for (const { pack, rows } of packs) this.#blobs.index.addPack(pack, rows);
   }
 }

@@ -7,7 +7,7 @@ import { readBytes } from './bytes.js';
 import { Flight } from './flight.js';
 import { CHUNK, chunkKey, digestIn, PACKED, packKey, quarantineKey } from './layout.js';
 import { missing, wrongBytes } from './refuse.js';
-import { EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-index.js';
+import { badIn, EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-index.js';
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
@@ -70,10 +70,10 @@ export class Blobs {
     const { index, packs, bad, unnamed } = this.#stored;
     const found: IndexedPack[] = [];
     for (const pack of unnamed) {
-      const blobs = await readTail(this.store, pack, packs.get(pack) ?? 0);
-      if (blobs === undefined) continue;
-      for (const blob of blobs) if (!bad.has(`${blob.digest}.${pack}`)) index.add(pack, blob);
-      found.push({ pack, blobs });
+      const rows = await readTail(this.store, pack, packs.get(pack) ?? 0);
+      if (rows === undefined) continue;
+      index.addPack(pack, rows, badIn(bad, pack));
+      found.push({ pack, rows });
     }
     return found;
   }

@@ -4,7 +4,7 @@ import { type IndexedPack, writeIndex } from './blob-index.js';
 import type { Blobs, Wanted } from './blobs.js';
 import { indexKey, PACK, packKey } from './layout.js';
 import type { Marks } from './marks.js';
-import { PackBuffer, type PackedBlob } from './pack.js';
+import { PackBuffer } from './pack.js';
 import { beginUpload } from './truce.js';
 
 /**
@@ -65,7 +65,6 @@ class Copies {
   readonly #blobs: Blobs;
   readonly #pack = new PackBuffer(PACK);
   readonly #written: IndexedPack[] = [];
-  #rows: PackedBlob[] = [];
 
   constructor(blobs: Blobs) {
     this.#blobs = blobs;
@@ -78,7 +77,7 @@ class Copies {
   async add(digest: Digest, bytes: Buffer): Promise<void> {
     if (this.#pack.room(bytes.byteLength) === undefined) await this.#turn();
     this.#pack.room(bytes.byteLength)!.set(bytes);
-    this.#rows.push(this.#pack.keep(digest, bytes.byteLength));
+    this.#pack.keep(digest, bytes.byteLength);
   }
 
   async done(): Promise<void> {
@@ -95,8 +94,7 @@ class Copies {
     const bytes = this.#pack.finish();
     const pack = hash.digest(bytes);
     await store.write(packKey(pack), bytes);
-    this.#written.push({ pack, blobs: this.#rows });
-    this.#rows = [];
+    this.#written.push({ pack, rows: Buffer.from(this.#pack.rows) });
     this.#pack.clear();
   }
 }

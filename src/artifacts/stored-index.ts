@@ -6,7 +6,8 @@ import { BlobIndex, type IndexedPack, readIndex } from './blob-index.js';
 import { readBytes } from './bytes.js';
 import { Flight } from './flight.js';
 import { digestIn, INDEXES, indexKey, PACKS, packKey, QUARANTINE } from './layout.js';
-import { PACK_TRAILER, type PackedBlob, packBytes, packTailBytes, readPackTail } from './pack.js';
+import { PACK_TRAILER, packBytes, packTailBytes, readPackTail } from './pack.js';
+import type { PackRows } from './pack-rows.js';
 import { epochOf } from './truce.js';
 
 /** An index of more than a hundred packs of the smallest blobs is none of ours. */
@@ -61,9 +62,7 @@ async function readOnce({ store, hash, width }: From, shunned: ReadonlySet<Diges
   const index = new BlobIndex();
   const unnamed = new Set([...packs.keys()].flatMap((name) => digestIn(name) ?? []));
   const last: IndexedPack[] = [];
-  const add = ({ pack, blobs }: IndexedPack) => {
-    for (const blob of blobs) if (!bad.has(`${blob.digest}.${pack}`)) index.add(pack, blob);
-  };
+  const add = ({ pack, rows }: IndexedPack) => index.addPack(pack, rows, badIn(bad, pack));
   let whole = true;
   const flight = new Flight(width);
   for (const name of indexes.keys()) {
@@ -74,7 +73,7 @@ async function readOnce({ store, hash, width }: From, shunned: ReadonlySet<Diges
       if (bytes === undefined) whole = false;
       if (bytes === undefined || hash.digest(bytes) !== digest) return;
       for (const row of packsIn(bytes)) {
-        if (packs.get(row.pack) !== packBytes(row.blobs)) continue;
+        if (packs.get(row.pack) !== packBytes(row.rows)) continue;
         unnamed.delete(row.pack);
         if (shunned.has(row.pack)) last.push(row);
         else add(row);
@@ -84,6 +83,11 @@ async function readOnce({ store, hash, width }: From, shunned: ReadonlySet<Diges
   await flight.done();
   last.forEach(add);
   return { index, packs, bad, unnamed, whole };
+}
+
+/** Which of its blobs were put aside; undefined where nothing was. */
+export function badIn(bad: StoredIndex['bad'], pack: Digest): ((digest: Digest) => boolean) | undefined {
+  return bad.size === 0 ? undefined : (digest) => bad.has(`${digest}.${pack}`);
 }
 
 /** What is no index names no blobs: what it would have named is missed, and found in the packs or written anew. */
@@ -97,7 +101,7 @@ export function packsIn(bytes: Buffer): readonly IndexedPack[] {
 }
 
 /** What a pack of `size` bytes holds by its own word; undefined where it is none. */
-export async function readTail(store: Store, pack: Digest, size: number): Promise<readonly PackedBlob[] | undefined> {
+export async function readTail(store: Store, pack: Digest, size: number): Promise<PackRows | undefined> {
   const last = (length: number) =>
     readBytes(store, packKey(pack), length, { offset: Math.max(0, size - length), length });
   try {

@@ -29,7 +29,7 @@ export async function staleIndexes(blobs: Blobs, gone: ReadonlySet<Digest>): Pro
 }
 
 const isThere = ({ packs }: Blobs, row: IndexedPack, gone: ReadonlySet<Digest>) =>
-  !gone.has(row.pack) && packs.get(row.pack) === packBytes(row.blobs);
+  !gone.has(row.pack) && packs.get(row.pack) === packBytes(row.rows);
 
 async function readIndexAt(blobs: Blobs, digest: Digest): Promise<readonly IndexedPack[]> {
   const bytes = await readBytes(blobs.store, indexKey(digest), MAX_INDEX);
@@ -64,7 +64,7 @@ export async function renewIndexes(blobs: Blobs, { stale, gone, adopted, check }
     if (named.has(row.pack) || !isThere(blobs, row, gone)) return;
     named.add(row.pack);
     rows.push(row);
-    size += row.blobs.length * 36;
+    size += row.rows.byteLength;
     if (size >= FULL) await flush();
   };
   for (const { key } of stale) for (const row of await readIndexAt(blobs, digestIn(key)!)) await take(row);

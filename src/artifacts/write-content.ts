@@ -10,7 +10,7 @@ const write = promisify(fs.write);
 const writev = promisify(fs.writev);
 
 /** So much of a large file goes to the kernel at once. */
-const RUN_BYTES = 2 ** 20;
+const RUN_BYTES = 512 * 1024;
 
 export async function writeSmall(blobs: Blobs, wanted: Wanted, fd: number, tally: Tally, at = 0): Promise<void> {
   await blobs.readMany([wanted], (_, bytes) => {

@@ -5,6 +5,7 @@ import { BlobIndex, readIndex, writeIndex } from '../../src/artifacts/blob-index
 import { readChunkList, readChunkPage, writeChunkList, writeChunkPage } from '../../src/artifacts/content.js';
 import { type Entry, readEntry, targetFault } from '../../src/artifacts/entry.js';
 import { PackBuffer, packBytes, packTailBytes, readPackTail } from '../../src/artifacts/pack.js';
+import { ROW, writeRow } from '../../src/artifacts/pack-rows.js';
 import { readRoot, writeRoot } from '../../src/artifacts/root.js';
 import { TreeListWriter } from '../../src/artifacts/tree-list.js';
 import type { Digest } from '../../src/core/brand.js';
@@ -65,16 +66,17 @@ describe('format v1, byte for byte', () => {
 
   it('a pack, which explains itself, and an index', () => {
     const pack = new PackBuffer(1024);
-    const kept = ['one', 'three'].map((text) => {
+    for (const text of ['one', 'three']) {
       pack.room(text.length)!.write(text);
-      return pack.keep(digest(text), text.length);
-    });
+      pack.keep(digest(text), text.length);
+    }
+    const kept = Buffer.from(pack.rows);
     const bytes = Buffer.from(pack.finish());
     expect(bytes.toString('hex')).toBe(golden('pack.hex').toString().trim());
     const tail = bytes.subarray(-packTailBytes(bytes.subarray(-20)));
     expect(readPackTail(tail, bytes.byteLength)).toEqual(kept);
     expect(packBytes(kept)).toBe(bytes.byteLength);
-    const packs = [{ pack: hash.digest(bytes), blobs: kept }];
+    const packs = [{ pack: hash.digest(bytes), rows: kept }];
     expect(writeIndex(packs).toString('hex')).toBe(golden('index.hex').toString().trim());
     expect([...readIndex(writeIndex(packs))]).toEqual(packs);
   });
@@ -123,14 +125,35 @@ describe('what a list may say', () => {
   });
 });
 
+function rowOf(blob: Digest, size: number): Buffer {
+  const row = Buffer.alloc(ROW);
+  writeRow(row, 0, blob, size);
+  return row;
+}
+
 it('the index finds each of 50,000 blobs and no other', () => {
   const random = randomFrom(7);
   const index = new BlobIndex();
   const [p, q] = [digest('p'), digest('q')];
-  for (let i = 0; i < 50_000; i++) index.add(i % 2 ? p : q, { digest: digest(`${i}`), at: i, size: i + 1 });
+  const at: number[] = [];
+  for (const [number, pack] of [p, q].entries()) {
+    const rows = Buffer.alloc(25_000 * ROW);
+    for (let i = 0, sum = 0; i < 25_000; i++) {
+      const name = number * 25_000 + i;
+      writeRow(rows, i * ROW, digest(`${name}`), name + 1);
+      at.push(sum);
+      sum += name + 1;
+    }
+    index.addPack(pack, rows);
+    // Whoever names it later is not believed.
+    index.addPack(digest('other'), rows.subarray(0, ROW));
+  }
+  index.addDigest(digest('49999'));
+  index.addPack(p, Buffer.from(rowOf(digest('bad'), 1)), (one) => one === digest('bad'));
+  expect(index.has(digest('bad'))).toBe(false);
   for (let n = 0; n < 2000; n++) {
     const i = Math.floor(random() * 50_000);
-    expect(index.find(digest(`${i}`))).toEqual({ pack: i % 2 ? p : q, at: i, size: i + 1 });
+    expect(index.find(digest(`${i}`))).toEqual({ pack: i < 25_000 ? p : q, at: at[i], size: i + 1 });
     expect(index.find(digest(`${i}x`))).toBeUndefined();
   }
   expect([...index].length).toBe(50_000);

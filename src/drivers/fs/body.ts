@@ -8,7 +8,7 @@ import { translate } from './errors.js';
 
 /** Read by one call, without waiting for a thread; of what is longer so much at a time, each by a thread of the pool. */
 const AT_ONCE = 256 * 1024;
-const PIECE = 2 ** 20;
+const PIECE = 512 * 1024;
 
 /** A file that fits in one piece is read at once and holds nothing open; of a longer one the body holds the file open. */
 export async function readFile(
