@@ -69,23 +69,27 @@ interface Target {
 
 async function fill(blobs: Blobs, content: Content, { fd, path, pathOf }: Target, cloning: Cloning): Promise<boolean> {
   const single = content.list === undefined;
-  let at = 0;
+  let [at, ended] = [0, false];
   for await (const chunks of chunksOf(blobs, content)) {
-    const large = chunks.filter(({ size }) => size > PACKED);
-    // Only the last chunk of a file is so short that it lies in a pack.
-    const [short, ...more] = chunks.slice(large.length);
+    // In a pack lies what is so short, and of what we write that is the end of a file alone.
+    const short = chunks.at(-1)!.size > PACKED ? undefined : chunks.at(-1)!;
+    const large = short === undefined ? chunks : chunks.slice(0, -1);
+    if (ended || large.some(({ size }) => size <= PACKED)) return false;
     const paths = large.map(({ digest }) => pathOf(chunkKey(digest)));
     if (at === 0) {
       if (paths.length === 0 || !tryClone(paths[0]!, path, cloning)) return false;
       // Of several the first one only showed that it can be done.
       if (!single) fs.ftruncateSync(fd, 0);
     }
-    if (more.length > 0 || !(single || (await join(paths, fd)))) return false;
+    if (!single && !(await join(paths, fd))) return false;
     if (!(await holds(blobs, fd, { chunks: large, at, tally: cloning.tally }))) return false;
     for (const { size } of large) at += size;
-    if (short !== undefined) await writeSmall(blobs, short, fd, cloning.tally, at);
+    if (short === undefined) continue;
+    await writeSmall(blobs, short, fd, cloning.tally, at);
+    at += short.size;
+    ended = true;
   }
-  return true;
+  return fs.fstatSync(fd).size === content.size;
 }
 
 /** A link to the blob itself, which takes no room at all and stays right only as long as nobody writes through it. */

@@ -1,10 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { BlobWriter } from '../../src/artifacts/blob-writer.js';
 import type { Blobs } from '../../src/artifacts/blobs.js';
+import { type Chunk, writeChunkList, writeChunkPage } from '../../src/artifacts/content.js';
+import { artifactKey } from '../../src/artifacts/layout.js';
 import { putTree } from '../../src/artifacts/put.js';
 import { restore } from '../../src/artifacts/restore.js';
+import { writeRoot } from '../../src/artifacts/root.js';
+import { newTally } from '../../src/artifacts/tally.js';
 import type { Digest } from '../../src/core/brand.js';
 import { fsStore } from '../../src/drivers/fs.js';
 import { prefixed } from '../../src/store/prefix.js';
@@ -63,7 +68,12 @@ if (there === undefined) console.error(place);
 afterAll(() => there?.remove());
 
 describe.skipIf(there === undefined)('on a file system with reflinks', () => {
-  const fresh = () => fs.mkdtempSync(join(there!.folder, 'f-'));
+  let folder: string;
+  const fresh = () => {
+    folder = fs.mkdtempSync(join(there!.folder, 'f-'));
+    return folder;
+  };
+  afterEach(() => fs.rmSync(folder, { recursive: true }));
   const free = (folder: string): number => {
     spawnSync('sync', ['-f', folder]);
     const { bfree, bsize } = fs.statfsSync(folder);
@@ -99,6 +109,34 @@ describe.skipIf(there === undefined)('on a file system with reflinks', () => {
     const large = SIZES['two/chunks'] + SIZES['two/and-more'];
     expect(before - free(one.folder)).toBeGreaterThan(large - MIB);
     expect(before - free(one.folder)).toBeLessThan(BYTES - MIB);
+  });
+
+  it('a list that no writer of ours made is obeyed as it stands, whatever sizes its chunks have', async () => {
+    const folder = fresh();
+    const blobs = await openBlobs(fsStore({ root: join(folder, 'cache') }));
+    for (const sizes of [
+      [1000, 8 * MIB],
+      [5 * MIB, 1000, 4 * MIB],
+      [5 * MIB, 5 * MIB, 700],
+      [5 * MIB + 1, 5 * MIB],
+      [8 * MIB, 900, 900],
+    ]) {
+      const writer = new BlobWriter(blobs, newTally());
+      const bytes = sizes.map((size) => bytesOf(random, size));
+      const chunks: Chunk[] = [];
+      for (const piece of bytes) chunks.push({ digest: await writer.put(piece), size: piece.length });
+      const all = Buffer.concat(bytes);
+      const whole = { size: all.length, digest: blobs.hash.digest(all) };
+      const page = await writer.put(writeChunkPage(chunks));
+      const list = await writer.put(writeChunkList({ ...whole, pages: [page] }));
+      await writer.finish();
+      const root = writeRoot({ kind: 'file', mode: 0o644, content: { ...whole, list } });
+      const digest = blobs.hash.digest(root);
+      await blobs.store.write(artifactKey(digest), root);
+      const target = join(folder, sizes.join('-'));
+      await restore(blobs, digest, target);
+      expect(fs.readFileSync(target).equals(all), sizes.join()).toBe(true);
+    }
   });
 
   it.each(['one', 'two/chunks'] as const)(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { aptInstall, whyNoApt } from './apt.js';
 import { findProgram } from './versitygw.js';
 
-const SIZE = 512 * 2 ** 20;
+const SIZE = 2 ** 30;
 
 export interface ReflinkFolder {
   readonly folder: string;
