@@ -73,6 +73,12 @@ export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
       await restore(await blobs(), digest, target, { trash: join(dirname(target), `${TEMPORARY}trash`) });
       return undefined;
     },
+    async endUploads(location, paths) {
+      const { endLeftUploads } = await import('./artifacts/left-uploads.js');
+      const { store, key } = places.at(location);
+      const isOurs = (one: string) => one.startsWith(key) && paths.has(one.slice(key.length));
+      await endLeftUploads(store, { prefix: key, isOurs, alone: true, signal: undefined });
+    },
     canRestore: (location) => location.kind === 's3' || pathOf(location) !== undefined,
   };
 }

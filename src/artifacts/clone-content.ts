@@ -29,12 +29,14 @@ export interface Cloning {
   readonly durable?: boolean;
   /** Seen here: this file system makes none, or not from where the chunks are. */
   noClones?: boolean;
+  /** Seen here: nothing joins several of them. */
+  noJoins?: boolean;
 }
 
 type FileToClone = Pick<Extract<Entry, { kind: 'file' }>, 'mode' | 'content'>;
 
 /**
- * Shares blocks with the chunks instead of copying them, where the file system can (XFS, btrfs, APFS). Node clones whole
+ * Shares blocks with the chunks instead of copying them, where the file system can (XFS, btrfs). Node clones whole
  * files; several are joined by `cat`, which at GNU calls copy_file_range(2), and that clones what fills whole blocks.
  * Whatever came of it is read and verified. False: it is not all there and right, and nothing of it is left.
  */
@@ -45,7 +47,7 @@ export async function cloneContent(
   cloning: Cloning,
 ): Promise<boolean> {
   const { pathOf } = blobs.store.abilities;
-  if (pathOf === undefined || cloning.noClones) return false;
+  if (pathOf === undefined || cloning.noClones || (content.list !== undefined && cloning.noJoins)) return false;
   const fd = fs.openSync(path, CREATE, mode | 0o600);
   let isWhole = false;
   try {
@@ -81,7 +83,10 @@ async function fill(blobs: Blobs, content: Content, { fd, path, pathOf }: Target
       // Of several the first one only showed that it can be done.
       if (!single) fs.ftruncateSync(fd, 0);
     }
-    if (!single && !(await join(paths, fd))) return false;
+    if (!single && !(await join(paths, fd))) {
+      cloning.noJoins = true;
+      return false;
+    }
     if (!(await holds(blobs, fd, { chunks: large, at, tally: cloning.tally }))) return false;
     for (const { size } of large) at += size;
     if (short === undefined) continue;
@@ -108,17 +113,27 @@ export async function linkContent(
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw error;
     return false;
   }
+  let isLinked = false;
   const fd = fs.openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    if (await holds(blobs, fd, { chunks: [content], at: 0, tally })) {
-      fs.fchmodSync(fd, 0o444);
-      return true;
-    }
+    isLinked = keepFromWriting(fd, mode) && (await holds(blobs, fd, { chunks: [content], at: 0, tally }));
   } finally {
     fs.closeSync(fd);
+    if (!isLinked) fs.unlinkSync(path);
   }
-  fs.unlinkSync(path);
-  return false;
+  return isLinked;
+}
+
+/** False where that is not ours to do, or where the blob can be read by those who may not read the file. */
+function keepFromWriting(fd: number, mode: number): boolean {
+  const now = fs.fstatSync(fd).mode & 0o777;
+  if ((now & 0o444 & ~mode) !== 0) return false;
+  try {
+    if ((now & 0o222) !== 0) fs.fchmodSync(fd, now & 0o444);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Onto the file that is there, which Node removes if it fails. */
@@ -136,12 +151,12 @@ function tryClone(from: string, to: string, cloning: Cloning): boolean {
 /** Files one after the other, behind what is in there. */
 async function join(paths: readonly string[], fd: number): Promise<boolean> {
   for (let from = 0; from < paths.length; from += JOINED) {
-    const cat = spawn('cat', ['--', ...paths.slice(from, from + JOINED)], { stdio: ['ignore', fd, 'ignore'] });
     try {
+      const cat = spawn('cat', ['--', ...paths.slice(from, from + JOINED)], { stdio: ['ignore', fd, 'ignore'] });
       const [code] = (await once(cat, 'exit')) as [number | null];
       if (code !== 0) return false;
     } catch {
-      return false; // there is no such program
+      return false; // there is no such program, or it cannot be started
     }
   }
   return true;

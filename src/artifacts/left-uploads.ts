@@ -21,15 +21,18 @@ export async function endLeftUploads(store: Store, { prefix, isOurs, alone, sign
   const { uploads, multipart } = store.abilities;
   if (!uploads || !multipart) return;
   const call = signal && { signal };
+  const left: { readonly key: string; readonly id: string }[] = [];
   try {
-    const left: { readonly key: string; readonly id: string }[] = [];
     // By this machine's clock: a day is long.
     const old = Date.now() - LONGEST_MS;
     for await (const { key, id, startedAt } of uploads.openUploads(prefix, call))
       if (id !== undefined && isOurs(key) && (alone || startedAt < old)) left.push({ key, id });
-    for (const upload of left) await multipart.abort(upload, call);
   } catch (error) {
-    // Not allowed to list or to end them: then they stay, as before.
+    // Not allowed to list them: then they stay, as before.
     if (!isStoreError(error)) throw error;
   }
+  for (const upload of left)
+    await multipart.abort(upload, call).catch((error: unknown) => {
+      if (!isStoreError(error)) throw error;
+    });
 }

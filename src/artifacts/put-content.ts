@@ -104,10 +104,13 @@ async function* piecesOf({ blobs, tally }: PutContext, source: ByteSource): Asyn
       if (filled < CHUNK) return;
     }
   } finally {
-    // The descriptor is closed next, and buffers go to others: no read may be under way.
     for (const reading of ahead) {
-      const left = await reading.catch(() => undefined);
-      if (left) blobs.giveBack(left.buffer);
+      const over = reading.then(
+        (left) => blobs.giveBack(left.buffer),
+        () => {},
+      );
+      // The descriptor is closed next, and its number may be another file's. Whoever writes to a pipe may take for ever.
+      if (source.atOnce !== undefined) await over;
     }
   }
 }

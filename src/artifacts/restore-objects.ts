@@ -80,12 +80,14 @@ export async function restoreObjects(
       );
     for (const path of extra.keys()) await store.remove(key + path, signal && { signal });
   }
-  if (inParts.size > 0) {
-    const isOurs = (one: string) => inParts.has(one);
-    await endLeftUploads(store, { prefix: key, isOurs, alone: options.alone === true, signal });
-  }
   // What does not all belong to it may be of another run: then nothing of it stays.
   const mixed = extra.size > 0 || found.wrong > 0;
+  if (inParts.size > 0) {
+    const alone = options.alone === true;
+    // Also to what is right already, if that is nobody's but ours: the place would be read as being written to.
+    const isOurs = (one: string) => inParts.has(one) && (alone || mixed || !found.right.has(one.slice(key.length)));
+    await endLeftUploads(store, { prefix: key, isOurs, alone, signal });
+  }
   const parts: PutBack[] = [];
   let written = 0;
   try {

@@ -131,7 +131,7 @@ function configsBefore(found: string | undefined, folder: string): readonly stri
   return found === undefined ? all : all.slice(0, all.indexOf(found));
 }
 
-/** Written with the cache's first slot: without one there is nothing to hint at. One that is just being written is empty. */
+/** Written with the cache's first slot: without one there is nothing to hint at. One that is just being made is empty. */
 function epochAt(path: string): { readonly path: string; readonly text: string } | undefined {
   try {
     const text = readFileSync(path, 'utf8');

@@ -1,6 +1,7 @@
 import { isStoreError } from '../core/error.js';
 import type { NotRecorded } from '../core/reason.js';
 import { commit, type Recorded } from './commit.js';
+import { endUploads } from './end-uploads.js';
 import type { Asked, Engine } from './engine.js';
 import { examine } from './examine.js';
 import type { Lease } from './lease.js';
@@ -45,6 +46,7 @@ export async function attempt(
   const begun = engine.monotonic();
   const startedAt = engine.cache.now();
 
+  if (lease) await endUploads(engine, subject, seen);
   const trying = { owns, mine, key: seen.key, warn };
   const { ended, tries, before, stuck } = await tryUntilWell(engine, subject, asked, {
     ...trying,

@@ -48,6 +48,8 @@ export interface Keeper {
   restore(digest: Digest, location: Location, how?: RestoreHow): Promise<readonly PutBack[] | undefined>;
   /** Stores anew what lies there, if it is what the artifact was made of. True: the artifact is whole again. */
   mend(digest: Digest, location: Location, marker?: Location): Promise<boolean>;
+  /** Ends the uploads to these paths that a killed restore left there: under the place's lease nobody else has any. */
+  endUploads(location: Location, paths: ReadonlySet<string>): Promise<void>;
   /** Can what was kept be put back there? */
   canRestore(location: Location): boolean;
 }

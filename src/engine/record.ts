@@ -119,13 +119,21 @@ async function storedValue(engine: Engine, value: string): Promise<NonNullable<S
   return 'here' in stored ? stored.here : stored;
 }
 
-/** What is kept is known by its artifact: that says what the bytes are, also where a server's tags do not. */
+/**
+ * What is kept on S3 is known by its artifact: that says what the bytes are, also where a server's tags do not. On volumes
+ * parts have their BLAKE3, which says so already, and nothing of modes and empty folders. Undefined: of parts without an
+ * identity nobody could tell later that they are still these.
+ */
+export function identityOf({ uri, identity, artifact }: StoredOutput): Digest | undefined {
+  return identity !== undefined && artifact !== undefined && uri.startsWith('s3://') ? artifact : identity;
+}
+
 export function identitiesOf(record: StoredRecord): Readonly<Record<string, Digest>> {
   return Object.fromEntries(
-    record.outputs.flatMap(({ name, identity, artifact }) =>
-      // Of parts without an identity nobody could tell later that they are still these.
-      identity === undefined ? [] : [[name, artifact ?? identity]],
-    ),
+    record.outputs.flatMap((output) => {
+      const identity = identityOf(output);
+      return identity === undefined ? [] : [[output.name, identity]];
+    }),
   );
 }
 

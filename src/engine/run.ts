@@ -36,9 +36,9 @@ const LOOKS = 256;
 
 /**
  * Outputs put back at once, in the process: what small ones cost is waiting for a disk or a server, and a large one by itself
- * uses what there is. Each holds some pieces in memory.
+ * uses what there is. Each may hold 32 MiB of parts on their way to S3.
  */
-const RESTORES = new Turns(8);
+const RESTORES = new Turns(4);
 
 interface Ended {
   readonly outcome: Outcome;

@@ -10,7 +10,7 @@ import type { Engine } from './engine.js';
 import type { Outcome } from './events.js';
 import type { Node } from './graph.js';
 import { partsAt } from './places.js';
-import { identitiesOf } from './record.js';
+import { identitiesOf, identityOf } from './record.js';
 import { idOf, type Seen, type Subject } from './situation.js';
 import { recordUsed } from './work.js';
 
@@ -53,24 +53,23 @@ async function identityAt(engine: Engine, subject: Subject, output: Output): Pro
     const tagged = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
     const identity = contentIdentity(tagged, engine.cache.hash);
     if (identity === undefined) return unlike();
-    return (await artifactOf(engine, output, identity)) ?? identity;
+    return place.store.traits.kind === 's3' ? recordedAs(engine, output, identity) : identity;
   } catch (error) {
     if (isStoreError(error)) return unlike();
     throw error;
   }
 }
 
-/** One identity, whoever produced it: parts that are those of a kept output are known by its artifact. */
-async function artifactOf(engine: Engine, output: Output, identity: Digest): Promise<Digest | undefined> {
-  if (output.keep !== 'artifact') return undefined;
-  const id = idOf(engine, output);
-  const { last } = await placeLog(engine.cache, id).read();
-  if (last.state !== 'committed') return undefined;
+/** One identity, whoever asks: parts that are those of the record that the place's log names are known as it knows them. */
+async function recordedAs(engine: Engine, output: Output, identity: Digest): Promise<Digest> {
+  const { last } = await placeLog(engine.cache, idOf(engine, output)).read();
+  if (last.state !== 'committed') return identity;
   const log = keyLog(engine.cache, last.key);
   const { records } = await log.read();
   const entry = records.find(({ attempt }) => attempt === last.attempt);
-  const stored = entry && (await log.record(entry))?.outputs.find(({ uri }) => uri === id);
-  return stored?.identity === identity ? stored.artifact : undefined;
+  // By name: one that was put back at another place is recorded where it was made.
+  const stored = entry && (await log.record(entry))?.outputs.find(({ name }) => name === output.name);
+  return stored?.identity === identity ? (identityOf(stored) ?? identity) : identity;
 }
 
 /** What a step would read if nothing ran any more: what lies there now. */

@@ -120,7 +120,8 @@ async function turnTo(
       // What is put back reads nothing.
       const prepared = verdict.action === 'run' || asked.writeOff ? await wanted.prepare() : 'ready';
       if (prepared !== 'ready') return notBegun(prepared);
-      const over = await wanted.turn(verdict.action);
+      // Where nothing may be written, nothing is put back: then the command runs.
+      const over = await wanted.turn(asked.writeOff ? 'run' : verdict.action);
       try {
         if (engine.monotonic() - seen.at > FRESH_MS) return undefined;
         return await act(engine, subject, seen, asked, verdict, say);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { AbortMultipartUploadCommand, CreateMultipartUploadCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { folderWith, stepaside } from '../rig/cli.js';
 import { freshBucket } from '../rig/rig-server.js';
@@ -139,6 +140,20 @@ describe('keep: artifact on S3', () => {
     });
     expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match', report: 'avoided parts-match' });
     expect(w.started()).toEqual(['train', 'report']);
+  });
+
+  it('a run ends the uploads to its objects that a killed restore left, and nobody else’s', async () => {
+    const w = workflow();
+    await w.run();
+    const begin = (name: string) =>
+      witness.client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: w.prefix + name }));
+    await begin('weights');
+    const { UploadId } = await begin('another');
+    await wait(1_100);
+    expect(await w.run(['train', '--force'])).toMatchObject({ code: 0, train: 'ran forced' });
+    expect(await witness.openUploads(w.prefix)).toEqual([`${w.prefix}another`]);
+    const another = { Bucket: bucket, Key: `${w.prefix}another`, UploadId };
+    await witness.client.send(new AbortMultipartUploadCommand(another));
   });
 
   it('goes back to what another input made', async () => {

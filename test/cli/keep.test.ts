@@ -131,6 +131,9 @@ describe('keep: artifact', () => {
     expect((await say('run', '--materialize')).stderr).toMatch(/2 steps, 2 avoided, 0 ran/);
     expect(readFileSync(join(other, 'model/deep/w'), 'utf8')).toBe('weights\n');
     expect((await say('plan')).stdout).toMatch(/skip +train +parts-match/);
+    // Who reads it there reads what the record says that it is, also when what was read is looked at once more.
+    expect((await say('run', 'report', '--force')).stderr).toMatch(/1 avoided, 1 ran/);
+    expect((await say('run')).stderr).toMatch(/2 steps, 2 avoided, 0 ran/);
     rmSync(other, { recursive: true });
   });
 });

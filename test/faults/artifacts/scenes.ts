@@ -193,11 +193,17 @@ const kept = (onS3: boolean, damage: 'gone' | 'changed'): Scene => ({
 
 const PRODUCER = (sdk: string, bucket: string, prefix: string) => `
 import { createRequire } from 'node:module';
-const { PutObjectCommand, S3Client } = createRequire(${JSON.stringify(sdk)})(${JSON.stringify(sdk)});
-const client = new S3Client({ endpoint: process.env.AWS_ENDPOINT_URL_S3, forcePathStyle: true });
-const put = (name, Body) => client.send(new PutObjectCommand({ Bucket: '${bucket}', Key: '${prefix}' + name, Body }));
-await put('w', 'weights');
-await put('large', Buffer.alloc(${LARGE.byteLength}, 'large '));
+const aws = createRequire(${JSON.stringify(sdk)})(${JSON.stringify(sdk)});
+const client = new aws.S3Client({ endpoint: process.env.AWS_ENDPOINT_URL_S3, forcePathStyle: true });
+const at = (name) => ({ Bucket: '${bucket}', Key: '${prefix}' + name });
+await client.send(new aws.PutObjectCommand({ ...at('w'), Body: 'weights' }));
+const { UploadId } = await client.send(new aws.CreateMultipartUploadCommand(at('large')));
+const Parts = [];
+for (const size of [5 * 2 ** 20, 1000]) {
+  const part = { ...at('large'), UploadId, PartNumber: Parts.length + 1, Body: Buffer.alloc(size, 'large ') };
+  Parts.push({ PartNumber: part.PartNumber, ETag: (await client.send(new aws.UploadPartCommand(part))).ETag });
+}
+await client.send(new aws.CompleteMultipartUploadCommand({ ...at('large'), UploadId, MultipartUpload: { Parts } }));
 `;
 
 /** Objects that are put back in one piece and in parts, without any marker: an upload that is left would be read as a writer. */

@@ -242,6 +242,7 @@ export async function simulate(seed: number): Promise<Simulated> {
       },
       // Records are of the places that their steps have: what is lost there is lost.
       mend: async () => false,
+      endUploads: async () => {},
       canRestore: () => true,
     };
   }
