@@ -53,7 +53,8 @@ async function identityAt(engine: Engine, subject: Subject, output: Output): Pro
     const tagged = await hashParts(place, parts, engine.cache.hash, ({ etag }) => etag === undefined);
     const identity = contentIdentity(tagged, engine.cache.hash);
     if (identity === undefined) return unlike();
-    return place.store.traits.kind === 's3' ? recordedAs(engine, output, identity) : identity;
+    // Awaited here: a log that cannot be read is a doubt like any other.
+    return place.store.traits.kind === 's3' ? await recordedAs(engine, output, identity) : identity;
   } catch (error) {
     if (isStoreError(error)) return unlike();
     throw error;
