@@ -38,7 +38,7 @@ const LOOKS = 256;
  * Outputs put back at once, in the process: what small ones cost is waiting for a disk or a server, and a large one by itself
  * uses what there is. Each may hold 32 MiB of parts on their way to S3.
  */
-const RESTORES = new Turns(4);
+const RESTORES = 4;
 
 interface Ended {
   readonly outcome: Outcome;
@@ -85,6 +85,7 @@ class Run {
   readonly #ghosts = new Map<Node, Promise<Ended> | undefined>();
   readonly #forced: ReadonlySet<Node>;
   readonly #turns: Turns;
+  readonly #restores = new Turns(RESTORES);
   readonly #steps: ReadonlySet<string>;
   readonly #memo: RunMemo;
   #stopped = false;
@@ -179,7 +180,7 @@ class Run {
     const { outcome, seen, memo } = await work(this.#engine, subject, asked, {
       needed,
       memo: this.#memo,
-      turn: (to) => (to === 'restore' ? RESTORES : this.#turns).take(),
+      turn: (to) => (to === 'restore' ? this.#restores : this.#turns).take(),
       prepare: () => this.#materialiseFor(node),
     });
     this.#asked.witness?.(subject, seen, outcome);
