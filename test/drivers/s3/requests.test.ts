@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { s3Store } from '../../../src/drivers/s3/s3.js';
 import type { S3Options } from '../../../src/drivers/s3/settings.js';
 import type { Store } from '../../../src/store/store.js';
-import { complaint, EMPTY_LIST, isList, OBJECT, type Scripted, startScripted } from './scripted-server.js';
+import { type Asked, complaint, EMPTY_LIST, isList, OBJECT, type Scripted, startScripted } from './scripted-server.js';
 
 const KEYS = { accessKeyId: 'AK', secretAccessKey: 'SK' };
 let server: Scripted;
@@ -94,6 +94,41 @@ describe('both wires ask for the same', () => {
     expect(put?.body.byteLength).toBe(3_000_000);
     const names = Object.keys(put?.headers ?? {});
     expect(names.filter((name) => /checksum|trailer|encoding|expect|decoded/.test(name))).toEqual([]);
+  });
+});
+
+describe('a large body, lean', () => {
+  const body = Buffer.alloc(2_000_000, 'x');
+  const sentAs = ({ headers }: { readonly headers: Readonly<Record<string, unknown>> }) =>
+    headers['x-amz-content-sha256'];
+  const sha = createHash('sha256').update(body).digest('hex');
+  const put = (asked: readonly Asked[]) => asked.filter(({ method }) => method === 'PUT');
+
+  it('is bound by its signed MD5 alone', async () => {
+    server = await answerAll();
+    await open('lean').write('k', body);
+    const [one] = put(server.asked);
+    expect(sentAs(one!)).toBe('UNSIGNED-PAYLOAD');
+    expect(one!.headers['content-md5']).toBe(createHash('md5').update(body).digest('base64'));
+    expect(one!.headers.authorization).toMatch(/SignedHeaders=[^,]*content-md5/);
+  });
+  it('is signed itself from the first time on that a server refuses that', async () => {
+    server = await startScripted((asked) =>
+      isList(asked)
+        ? { body: EMPTY_LIST }
+        : sentAs(asked) === 'UNSIGNED-PAYLOAD'
+          ? { status: 403, body: complaint('AccessDenied') }
+          : { headers: OBJECT },
+    );
+    const store = open('lean');
+    expect(await store.write('k', body)).toEqual({ written: true, etag: 'abc' });
+    expect(await store.write('l', body)).toEqual({ written: true, etag: 'abc' });
+    expect(put(server.asked).map(sentAs)).toEqual(['UNSIGNED-PAYLOAD', sha, sha]);
+  });
+  it('is refused where a signed one is', async () => {
+    server = await startScripted(() => ({ status: 403, body: complaint('AccessDenied') }));
+    await expect(open('lean').write('k', body)).rejects.toMatchObject({ code: 'store/denied' });
+    expect(put(server.asked).map(sentAs)).toEqual(['UNSIGNED-PAYLOAD', sha]);
   });
 });
 
