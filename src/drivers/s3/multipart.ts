@@ -18,6 +18,13 @@ interface Driver {
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html */
 export function multipartOf({ wire, doing, ask, refuse }: Driver): NonNullable<Abilities['multipart']> {
+  async function tagAt(key: string, options: CallOptions): Promise<string> {
+    const about = doing(key);
+    const answer = await ask(about, options, (send) => wire.head(key, send));
+    const tag = answer.status === 200 ? unquote(answer.headers['etag']) : undefined;
+    if (tag === undefined) throw meaningless(answer, about, 'what was completed has no ETag');
+    return tag;
+  }
   return {
     async begin(key, options = {}) {
       const about = doing(key);
@@ -39,7 +46,12 @@ export function multipartOf({ wire, doing, ask, refuse }: Driver): NonNullable<A
       const answer = await ask(about, options, (send) => wire.complete(key, id, tags, send));
       // It may say 200 before it knows, and the failure afterwards.
       if (answer.status !== 200 || complaintIn(answer)) refuse(answer, about);
-      return { etag: unquote(wordIn(answer, about, { root: 'CompleteMultipartUploadResult', name: 'ETag' }))! };
+      const root = parseXml(answer.body);
+      if (root?.name !== 'CompleteMultipartUploadResult')
+        throw meaningless(answer, about, 'the answer is no CompleteMultipartUploadResult');
+      const etag = unquote(childText(root, 'ETag')?.trim() || undefined);
+      // Ceph's radosgw answers with an empty one, and gives it to whoever looks.
+      return { etag: etag ?? (await tagAt(key, options)) };
     },
     async abort({ key, id }, options = {}) {
       const about = doing(key);
