@@ -6,7 +6,7 @@ import { retrying } from '../../src/store/retry.js';
 import { settling } from '../../src/store/settle.js';
 import type { Store } from '../../src/store/store.js';
 import { freshBucket, rigServer } from '../rig/rig-server.js';
-import { waivedOn } from './server-differences.js';
+import { passingOn, waivedOn } from './server-differences.js';
 import { type Made, storeSuite } from './store-suite.js';
 
 function onRig(wire: 'lean' | 'sdk', wrap: (inner: Store) => Store = (inner) => inner): () => Promise<Made> {
@@ -21,8 +21,9 @@ function onRig(wire: 'lean' | 'sdk', wrap: (inner: Store) => Store = (inner) => 
 }
 
 const skip = waivedOn(rigServer());
-storeSuite({ name: `s3 lean on ${rigServer().name}`, make: onRig('lean'), skip });
-storeSuite({ name: `s3 sdk on ${rigServer().name}`, make: onRig('sdk'), skip });
+const passing = passingOn(rigServer());
+storeSuite({ name: `s3 lean on ${rigServer().name}`, make: onRig('lean'), skip, passing });
+storeSuite({ name: `s3 sdk on ${rigServer().name}`, make: onRig('sdk'), skip, passing });
 storeSuite({
   name: `the whole stack over s3 lean on ${rigServer().name}`,
   make: onRig('lean', (inner) =>
@@ -32,4 +33,5 @@ storeSuite({
     ),
   ),
   skip,
+  passing,
 });
