@@ -18,6 +18,8 @@ export interface Keeping {
 export class Marks {
   readonly #blobs: Blobs;
   readonly #roots = new Set<Digest>();
+  /** Those that were read to the end: all that they need is marked. */
+  readonly #whole = new Set<Digest>();
   readonly #live = new DigestSet();
   #dropped: ReadonlyMap<Digest, string> = new Map();
 
@@ -30,19 +32,27 @@ export class Marks {
     return this.#roots.size;
   }
 
-  /** Every root that something keeps or that is young, and all it needs; those seen before are not read again. */
+  /** Every root that something keeps or that is young, and all it needs; those read to the end are not read again. */
   async all({ kept, dropped }: Keeping, before: number, signal: AbortSignal | undefined): Promise<void> {
     if (dropped) this.#dropped = dropped;
     for await (const { digest, putAt } of listArtifacts(this.#blobs)) {
       signal?.throwIfAborted();
-      if (this.#roots.has(digest) || (putAt < before && !kept.has(digest))) continue;
+      if (this.#whole.has(digest)) continue;
+      if (putAt < before && !kept.has(digest) && !this.#roots.has(digest)) continue;
       this.#roots.add(digest);
-      try {
-        for await (const blob of blobsOf(this.#blobs, digest)) this.#live.add(blob);
-      } catch (error) {
-        // A broken one keeps what can still be read of it.
-        if (!(error instanceof IntegrityError)) throw error;
-      }
+      // Twice, as nothing that went wrong on its way to us may cost a chunk.
+      if ((await this.#mark(digest)) || (await this.#mark(digest))) this.#whole.add(digest);
+    }
+  }
+
+  /** False for a broken one, which keeps what can still be read of it: it is read again in each look, since it may be mended. */
+  async #mark(root: Digest): Promise<boolean> {
+    try {
+      for await (const blob of blobsOf(this.#blobs, root)) this.#live.add(blob);
+      return true;
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error;
+      return false;
     }
   }
 

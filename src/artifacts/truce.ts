@@ -163,8 +163,9 @@ export async function beginSweep(store: Store, now: () => number, waitMs: number
   let beat = 0;
   let shown = 0;
   async function show(): Promise<void> {
+    const began = performance.now();
     await say(store, { state: 'sweeping', epoch, beat: ++beat, by: self() });
-    shown = performance.now();
+    shown = began;
   }
   async function end(): Promise<void> {
     await say(store, { state: 'done', epoch, beat });
@@ -196,21 +197,38 @@ export async function beginSweep(store: Store, now: () => number, waitMs: number
     await end().catch(() => {});
     throw error;
   }
+  const renew = async () => {
+    if (performance.now() - shown > SWEEPER_MS) throw lost(store);
+    if (performance.now() - shown <= BEAT_MS) return;
+    const current = await readSweep(store);
+    if (current?.epoch !== epoch || current.state !== 'sweeping') throw lost(store);
+    await show();
+  };
+  // Also while it is looked what may go, which of many records takes minutes: one sign after the other.
+  let renewed = Promise.resolve();
+  const timer = setInterval(() => {
+    renewed = renewed.then(renew);
+    renewed.catch(() => {});
+  }, BEAT_MS).unref();
   return {
-    async check() {
-      if (performance.now() - shown > SWEEPER_MS) throw lost(store);
-      if (performance.now() - shown <= BEAT_MS) return;
-      const current = await readSweep(store);
-      if (current?.epoch !== epoch || current.state !== 'sweeping') throw lost(store);
-      await show();
+    check() {
+      renewed = renewed.then(renew);
+      return renewed;
     },
-    end,
+    async end() {
+      clearInterval(timer);
+      await renewed.catch(() => {});
+      await end();
+    },
   };
 }
 
 function lost(store: Store): StoreError {
   const message = `${store.name}: this clean-up stood still for too long, and others went on without it`;
-  return new StoreError('store/conflict', message, { store: store.name, key: SWEEP, retryable: true });
+  const facts = { store: store.name, key: SWEEP, retryable: true };
+  return new StoreError('store/conflict', message, facts, {
+    hint: 'nothing that is needed was removed: call it again',
+  });
 }
 
 interface Whose {

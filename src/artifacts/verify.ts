@@ -39,10 +39,14 @@ export interface Verified {
 
 /** Looks, and puts bad bytes aside. Deletes nothing. */
 export async function verify(blobs: Blobs, options: VerifyOptions): Promise<Verified> {
+  // First, or blobs of packs that no index names would not be among those that are read.
+  await blobs.adopt();
   const bytes =
     options.level === 'index' ? { checkedObjects: 0, checkedBytes: 0, bad: [] } : await checkFrom(blobs, options);
-  if (bytes.bad.length > 0) await blobs.reload();
-  await blobs.adopt();
+  if (bytes.bad.length > 0) {
+    await blobs.reload();
+    await blobs.adopt();
+  }
   return { ...(await checkLists(blobs, options)), ...bytes };
 }
 
@@ -140,10 +144,9 @@ async function checkBytes(blobs: Blobs, options: VerifyOptions) {
 async function checkChunk(blobs: Blobs, digest: Digest): Promise<readonly Digest[]> {
   const bytes = await readBytes(blobs.store, chunkKey(digest), CHUNK);
   if (bytes !== undefined && blobs.hash.digest(bytes) === digest) return [];
-  if (bytes !== undefined) await blobs.quarantine(digest, bytes);
-  // What is larger than any chunk is no chunk, and too large to be carried elsewhere; what a sweeper took is not bad.
-  else if ((await blobs.store.head(chunkKey(digest))) === undefined) return [];
-  return [digest];
+  // What a sweeper took is not bad.
+  if (bytes === undefined && (await blobs.store.head(chunkKey(digest))) === undefined) return [];
+  return (await blobs.secondLook(digest)) === undefined ? [digest] : [];
 }
 
 async function checkPack(
@@ -154,11 +157,10 @@ async function checkPack(
   const bytes = await readBytes(blobs.store, packKey(pack), PACK + PACKED);
   if (bytes === undefined && (await blobs.store.head(packKey(pack))) === undefined) return [];
   const bad: Digest[] = [];
-  for (const [digest, { at, size }] of spots) {
-    const blob = bytes?.subarray(at, at + size) ?? Buffer.alloc(0);
-    if (blobs.hash.digest(blob) === digest) continue;
-    bad.push(digest);
-    await blobs.quarantine(digest, blob, pack);
+  for (const [digest, spot] of spots) {
+    const blob = bytes?.subarray(spot.at, spot.at + spot.size);
+    if (blob !== undefined && blobs.hash.digest(blob) === digest) continue;
+    if ((await blobs.secondLook(digest, spot)) === undefined) bad.push(digest);
   }
   return bad;
 }

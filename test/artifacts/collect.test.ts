@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type CollectOptions, collect } from '../../src/artifacts/collect.js';
 import { putStream, putTree } from '../../src/artifacts/put.js';
 import { restore } from '../../src/artifacts/restore.js';
@@ -11,7 +11,7 @@ import { memoryStore } from '../../src/drivers/memory.js';
 import type { Store } from '../../src/store/store.js';
 import { randomFrom, seedOfRun } from '../conformance/random.js';
 import { folderWith } from '../rig/cli.js';
-import { allKeys, bytesOf, openBlobs, snapshot } from './rig.js';
+import { allKeys, bytesOf, cutOnce, openBlobs, snapshot } from './rig.js';
 
 const MIB = 2 ** 20;
 const seed = seedOfRun();
@@ -205,6 +205,59 @@ describe('collect', () => {
       });
     }
   }, 60_000);
+
+  it('a kept artifact that was broken at the first look and is mended before the sweep loses nothing', async () => {
+    const { folder, store, one } = await two();
+    for (const key of await allKeys(store, 'v1/packs/')) await store.remove(key);
+    const broken = await verify(await openBlobs(store), { level: 'index' });
+    expect(broken.broken.map(({ digest }) => digest)).toContain(one);
+    let looks = 0;
+    const mending = async () => {
+      // Its chunks are there, so this put writes only the list anew.
+      if (looks++ === 1) await putTree(await openBlobs(store), join(folder, 'one'));
+      return { kept: new Map([[one, 'wanted']]) };
+    };
+    // The put must not wait for the sweep: it takes place as that is about to begin.
+    const early: Store = {
+      ...store,
+      async write(key, body, call) {
+        if (key.startsWith('v1/uploads/sweep-') && looks === 1) await mending();
+        return store.write(key, body, call);
+      },
+    };
+    await collect(await openBlobs(early), options([one], { keeping: mending }));
+    expect(looks).toBeGreaterThan(2);
+    expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ artifacts: 1, broken: [] });
+    await restore(await openBlobs(store), one, join(folder, 'out'));
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'one')));
+  });
+
+  it('one wrong read of what a kept artifact needs costs nothing', async () => {
+    const { store, one, second } = await two();
+    for (const part of ['/artifacts/', '/packs/', '/chunks/']) {
+      const cut = cutOnce(store, (key) => key.includes(part));
+      await collect(await openBlobs(cut), options([one, second]));
+      expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ artifacts: 2, broken: [] });
+    }
+  });
+
+  it('shows signs of life also while it looks, however long that takes', async () => {
+    const { store, one } = await two();
+    let looks = 0;
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    try {
+      const keeping = async () => {
+        if (looks++ === 1) await vi.advanceTimersByTimeAsync(90_000);
+        return { kept: new Map([[one, 'wanted']]) };
+      };
+      const done = await collect(await openBlobs(store), options([one], { keeping }));
+      expect(done).toMatchObject({ ended: 'done', kept: 1 });
+      expect(done.doomed.map(({ kind }) => kind)).toContain('artifact');
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(looks).toBe(2);
+  });
 
   it('killed at any write or removal: what is kept is whole, and the next one finishes', async () => {
     for (let at = 0, ended = false; !ended; at++) {

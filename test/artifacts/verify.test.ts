@@ -2,10 +2,11 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { putTree } from '../../src/artifacts/put.js';
+import { restore } from '../../src/artifacts/restore.js';
 import { verify } from '../../src/artifacts/verify.js';
 import { randomFrom, seedOfRun } from '../conformance/random.js';
 import { folderWith } from '../rig/cli.js';
-import { allKeys, bytesOf, openBlobs, readAll } from './rig.js';
+import { allKeys, bytesOf, cutOnce, openBlobs, readAll } from './rig.js';
 
 const MIB = 2 ** 20;
 
@@ -99,5 +100,27 @@ describe('verify', () => {
     expect(pack).toBeDefined();
     expect(await verify(await openBlobs(swept), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
     expect(await allKeys(blobs.store, 'v1/quarantine/')).toEqual([]);
+  });
+
+  it('what was wrong on its way to us, and is right when it is read again, is neither bad nor put aside', async () => {
+    const { blobs, folder, digest } = await stored();
+    for (const part of ['/chunks/', '/packs/']) {
+      const cut = cutOnce(blobs.store, (key) => key.includes(part));
+      expect(await verify(await openBlobs(cut), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+      const again = await openBlobs(cutOnce(blobs.store, (key) => key.includes('/chunks/')));
+      await restore(again, digest, join(folder, `out${part}`.replaceAll('/', '-'))).catch((error: Error) => error);
+    }
+    expect(await allKeys(blobs.store, 'v1/quarantine/')).toEqual([]);
+    expect(await verify(await openBlobs(blobs.store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+  });
+
+  it('reads also the blobs of packs that no index names', async () => {
+    const { blobs } = await stored();
+    for (const key of await allKeys(blobs.store, 'v1/indexes/')) await blobs.store.remove(key);
+    const [pack] = await allKeys(blobs.store, 'v1/packs/');
+    const bytes = await readAll(blobs.store, pack!);
+    bytes[0]! ^= 1;
+    await blobs.store.write(pack!, bytes);
+    expect((await verify(await openBlobs(blobs.store), { level: 'full' })).bad).toMatchObject([{ key: pack }]);
   });
 });
