@@ -1,9 +1,8 @@
-import { dirname, join, relative } from 'node:path';
+import { relative } from 'node:path';
 import type { Blobs } from './artifacts/blobs.js';
 import type { Digest } from './core/brand.js';
 import { IntegrityError, StoreError } from './core/error.js';
 import { formatLocation, isTree, type Location } from './core/location.js';
-import { TEMPORARY } from './core/parts.js';
 import type { Keeper, WritablePlaces } from './engine/engine.js';
 
 interface Keeping {
@@ -70,7 +69,7 @@ export function keeperOf({ open, places, pathOf }: Keeping): Keeper {
       }
       const target = path.replace(/\/+$/, '');
       const { restore } = await import('./artifacts/restore.js');
-      await restore(await blobs(), digest, target, { trash: join(dirname(target), `${TEMPORARY}trash`) });
+      await restore(await blobs(), digest, target, { replace: true, keepOld: true });
       return undefined;
     },
     async endUploads(location, paths) {

@@ -22,7 +22,7 @@ type FileEntry = Extract<Entry, { kind: 'file' }>;
 type FileToBuild = Pick<FileEntry, 'mode' | 'content'>;
 type LinkEntry = Extract<Entry, { kind: 'link' }>;
 
-/** Small files are fetched together, so many or so many bytes at a time. */
+/** Small files are fetched together, so many - also where many are the same - or so many bytes at a time. */
 const BATCH = 2048;
 const BATCH_BYTES = 32 * 2 ** 20;
 
@@ -44,6 +44,7 @@ export class TreeBuilder {
   readonly #large: Flight;
   #small = new Map<Digest, FileEntry[]>();
   #wanted: Wanted[] = [];
+  #waiting = 0;
   #bytes = 0;
   #links: LinkEntry[] = [];
 
@@ -70,7 +71,8 @@ export class TreeBuilder {
       this.#wanted.push({ digest, size });
       this.#bytes += size;
     }
-    if (this.#wanted.length >= BATCH || this.#bytes >= BATCH_BYTES) await this.#fetch();
+    this.#waiting += 1;
+    if (this.#waiting >= BATCH || this.#bytes >= BATCH_BYTES) await this.#fetch();
   }
 
   async done(): Promise<void> {
@@ -102,6 +104,7 @@ export class TreeBuilder {
     const [small, wanted] = [this.#small, this.#wanted];
     this.#small = new Map();
     this.#wanted = [];
+    this.#waiting = 0;
     this.#bytes = 0;
     await this.#blobs.readMany(wanted, async (digest, bytes) => {
       this.#about.tally.storedBytes += bytes.byteLength;

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Digest } from '../core/brand.js';
 import { compareUtf8 } from '../core/utf8.js';
@@ -34,6 +35,65 @@ export async function compareTree(blobs: Blobs, root: Root, folder: string): Pro
   }
   if (!at.done) return { is: 'other' };
   return missing.size === 0 ? { is: 'same' } : { is: 'short', missing };
+}
+
+/** The same of some paths, whatever else lies in the folder: `missing` are those that are not there, or not right. */
+export async function comparePaths(
+  blobs: Blobs,
+  root: Root,
+  folder: string,
+  wants: (path: string) => boolean,
+): Promise<Comparison> {
+  const missing = new Set<string>();
+  for await (const entries of entriesOf(blobs, root))
+    for (const entry of entries)
+      if (
+        wants(entry.path) &&
+        !(isBelow(folder, entry) && (await isRight(blobs.hash, `${folder}/${entry.path}`, entry)))
+      )
+        missing.add(entry.path);
+  return missing.size === 0 ? { is: 'same' } : { is: 'short', missing };
+}
+
+/** There, of its kind, and not through a link. */
+function isBelow(folder: string, { kind, path }: Entry): boolean {
+  const full = `${folder}/${path}`;
+  const stats = lstatOf(full);
+  if (stats === undefined || fs.realpathSync(dirname(full)) !== join(fs.realpathSync(folder), dirname(path)))
+    return false;
+  return kind === 'file' ? stats.isFile() : kind === 'link' ? stats.isSymbolicLink() : stats.isDirectory();
+}
+
+/** Undefined also where a file lies in place of a folder above it. */
+export function lstatOf(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** The first thing that lies there and is no part of it: by its path, or as what it is. An empty folder is nothing. */
+export async function strangerIn(blobs: Blobs, root: Root, target: string): Promise<string | undefined> {
+  const stats = fs.statSync(target);
+  if (stats.isDirectory() !== (root.kind === 'tree')) return target;
+  if (root.kind === 'file') return undefined;
+  const walk = walkFolder(target);
+  const next = () => {
+    let one = walk.next();
+    while (!one.done && one.value.kind === 'folder') one = walk.next();
+    return one;
+  };
+  let at = next();
+  for await (const entries of entriesOf(blobs, root))
+    for (const entry of entries) {
+      if (at.done) return undefined;
+      const order = compareUtf8(orderOf(at.value as Entry), orderOf(entry));
+      if (order < 0 || (order === 0 && at.value.kind !== entry.kind)) return `${target}/${at.value.path}`;
+      if (order === 0) at = next();
+    }
+  return at.done ? undefined : `${target}/${at.value.path}`;
 }
 
 const read = promisify(fs.read);

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Digest } from '../core/brand.js';
 import { isStoreError, StoreError } from '../core/error.js';
+import { tagOfParts } from '../store/multipart-tag.js';
 import type { Abilities, MultipartUpload, Store } from '../store/store.js';
 import { chunksOf } from './artifact.js';
 import type { Blobs, Wanted } from './blobs.js';
@@ -11,7 +11,8 @@ import { partSizeOf } from './object-shape.js';
 import { type Slice, slicesOf } from './slices.js';
 import type { Tally } from './tally.js';
 
-/** Small blobs are fetched together, and written so many at once. */
+/** Small blobs are fetched together, so many objects or so many bytes at a time, and written so many at once. */
+const BATCH = 4096;
 const BATCH_BYTES = 16 * 2 ** 20;
 const SMALL_AT_ONCE = 24;
 /** Of larger pieces as many as fit. */
@@ -39,6 +40,7 @@ export class ObjectWriter {
   readonly #small = new Flight(SMALL_AT_ONCE);
   readonly #large = new Flight(AT_ONCE_BYTES / CHUNK);
   #wanted = new Map<Digest, { readonly want: Wanted; readonly to: { readonly key: string; readonly told: Told }[] }>();
+  #waiting = 0;
   #bytes = 0;
 
   constructor(blobs: Blobs, about: { store: Store; tally: Tally; signal: AbortSignal | undefined }) {
@@ -56,10 +58,13 @@ export class ObjectWriter {
     if (size <= PACKED && part === undefined) {
       if (size === 0) return this.#small.add(() => this.#put(key, new Uint8Array(), told));
       const known = this.#wanted.get(digest);
-      if (known !== undefined) return void known.to.push({ key, told });
-      this.#wanted.set(digest, { want: { digest, size }, to: [{ key, told }] });
-      this.#bytes += size;
-      if (this.#bytes >= BATCH_BYTES) await this.#fetch();
+      if (known !== undefined) known.to.push({ key, told });
+      else {
+        this.#wanted.set(digest, { want: { digest, size }, to: [{ key, told }] });
+        this.#bytes += size;
+      }
+      this.#waiting += 1;
+      if (this.#waiting >= BATCH || this.#bytes >= BATCH_BYTES) await this.#fetch();
       return;
     }
     if (part === undefined && size <= CHUNK) return this.#large.add(() => this.#putWhole(key, content, told));
@@ -101,6 +106,7 @@ export class ObjectWriter {
     const wanted = this.#wanted;
     if (wanted.size === 0) return;
     this.#wanted = new Map();
+    this.#waiting = 0;
     this.#bytes = 0;
     await this.#blobs.readMany(
       [...wanted.values()].map(({ want }) => want),
@@ -186,13 +192,6 @@ export class ObjectWriter {
       return head.etag;
     }
   }
-}
-
-/** As servers make it that name contents by MD5; of others it is like no tag. */
-function tagOfParts(tags: readonly string[]): string {
-  const all = createHash('md5');
-  for (const tag of tags) all.update(Buffer.from(tag, 'hex'));
-  return `${all.digest('hex')}-${tags.length}`;
 }
 
 function tagOf({ name }: Store, key: string, etag: string | undefined): string {

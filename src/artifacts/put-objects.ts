@@ -2,9 +2,8 @@ import type { Digest } from '../core/brand.js';
 import { IntegrityError } from '../core/error.js';
 import { isPart } from '../core/parts.js';
 import { compareUtf8 } from '../core/utf8.js';
-import type { Head, ReadStore } from '../store/store.js';
+import type { Found, Head, ReadStore } from '../store/store.js';
 import type { Blobs } from './blobs.js';
-import { readBytes } from './bytes.js';
 import type { Content } from './content.js';
 import { pathFault } from './entry.js';
 import { PACKED } from './layout.js';
@@ -86,9 +85,25 @@ function stampsOf({ hash }: PutContext, heads: readonly Head[]): Digest {
 }
 
 async function fetchSmall(from: ReadStore, head: Head): Promise<Buffer> {
-  const bytes = head.size === 0 ? Buffer.alloc(0) : await readBytes(from, head.key, head.size);
-  if (bytes === undefined || bytes.byteLength !== head.size) throw changed(`${from.name}/${head.key}`);
-  return bytes;
+  if (head.size === 0) return Buffer.alloc(0);
+  const found = await readListed(from, head);
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of found.body) {
+    size += piece.byteLength;
+    if (size > head.size) break;
+    pieces.push(piece);
+  }
+  if (size !== head.size) throw changed(`${from.name}/${head.key}`);
+  return Buffer.concat(pieces);
+}
+
+/** The object that was listed, and not one that came or went meanwhile: a record will name it by that tag. */
+async function readListed(from: ReadStore, head: Head, signal?: AbortSignal): Promise<Found> {
+  const found = await from.read(head.key, signal && { signal });
+  if (found === undefined || found.head.etag !== head.etag || found.head.size !== head.size)
+    throw changed(`${from.name}/${head.key}`);
+  return found;
 }
 
 async function keep({ blobs, hash, tally }: PutContext, bytes: Buffer): Promise<Content> {
@@ -104,9 +119,7 @@ async function putOne(
   head: Head,
   signal: AbortSignal | undefined,
 ): Promise<Content> {
-  const found = await from.read(head.key, signal && { signal });
-  if (found === undefined || found.head.etag !== head.etag || found.head.size !== head.size)
-    throw changed(`${from.name}/${head.key}`);
+  const found = await readListed(from, head, signal);
   const content = await putContent(context, streamed(found.body, signal));
   if (content.size !== head.size) throw changed(`${from.name}/${head.key}`);
   context.tally.files += 1;

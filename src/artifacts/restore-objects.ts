@@ -8,8 +8,8 @@ import type { Entry } from './entry.js';
 import { endLeftUploads } from './left-uploads.js';
 import { partSizeOf } from './object-shape.js';
 import { ObjectWriter } from './object-writer.js';
-import type { Restored, RestoreOptions } from './restore.js';
-import { bytesOf, type Root } from './root.js';
+import { inTheWay, type Restored, type RestoreOptions, wantedOf } from './restore.js';
+import type { Root } from './root.js';
 import { newTally } from './tally.js';
 
 /** An object as it lies at the place now. */
@@ -20,11 +20,9 @@ export interface PutBack {
   readonly digest: Digest;
 }
 
-export interface RestoreObjects extends Pick<RestoreOptions, 'signal' | 'tally' | 'only'> {
+export interface RestoreObjects extends Pick<RestoreOptions, 'signal' | 'tally' | 'only' | 'replace'> {
   /** The tag that the object at a path had when it was kept: one that has it still is not read, and is what it was. */
   readonly tagOf?: ((path: string) => string | undefined) | undefined;
-  /** What lies there and belongs to no artifact is removed; else nothing is touched where there is such a thing. */
-  readonly replace?: boolean | undefined;
   /** Nobody else writes there, since leases are held: uploads to the same keys are of somebody who died. */
   readonly alone?: boolean | undefined;
 }
@@ -50,7 +48,8 @@ export async function restoreObjects(
     );
   if ((root.kind === 'tree') !== (key === '' || key.endsWith('/')))
     throw new StoreError('store/unsupported', `${store.name}/${key}: ${MISFIT[root.kind]}`, { store: store.name, key });
-  tally.totalBytes = bytesOf(root);
+  const extent = await wantedOf(blobs, root, only);
+  tally.totalBytes = extent.bytes;
   const writer = new ObjectWriter(blobs, { store, tally, signal });
   const files = () => filesOf(blobs, root, only);
 
@@ -67,21 +66,15 @@ export async function restoreObjects(
     if (etag === undefined) found.wrong += 1;
     else found.right.set(file.path, putBack(file, etag));
   }
+  // Who asks for a part leaves alone what else lies there.
+  if (only !== undefined) extra.clear();
   if (extra.size > 0) {
     const [first] = extra.keys();
-    if (!options.replace)
-      throw new StoreError(
-        'store/conflict',
-        `${store.name}/${key}${first} is no part of ${digest}: it would have to go`,
-        {
-          store: store.name,
-          key: `${key}${first}`,
-        },
-      );
+    if (!options.replace) throw inTheWay({ store: store.name, key: key + first }, digest, root);
     for (const path of extra.keys()) await store.remove(key + path, signal && { signal });
   }
-  // What does not all belong to it may be of another run: then nothing of it stays.
-  const mixed = extra.size > 0 || found.wrong > 0;
+  // What does not all belong to it may be of another run: then nothing of it stays - but for whoever asks for a part.
+  const mixed = only === undefined && (extra.size > 0 || found.wrong > 0);
   if (inParts.size > 0) {
     const alone = options.alone === true;
     // Also to what is right already, if that is nobody's but ours: the place would be read as being written to.
@@ -106,8 +99,9 @@ export async function restoreObjects(
   } finally {
     await writer.abandon();
   }
-  const how = written === 0 && !mixed ? 'kept' : mixed || found.right.size === 0 ? 'replaced' : 'filled';
-  return { root, how, tally, parts };
+  const wasThere = found.right.size + found.wrong > 0;
+  const how = written === 0 && !mixed ? 'kept' : mixed ? 'replaced' : wasThere ? 'filled' : 'new';
+  return { root, how, extent, tally, parts };
 }
 
 const MISFIT = {

@@ -1,16 +1,16 @@
 import fs from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { Digest } from '../core/brand.js';
-import { IntegrityError, StoreError } from '../core/error.js';
+import { IntegrityError, StoreError, type StoreFacts } from '../core/error.js';
 import { entriesOf, readArtifact } from './artifact.js';
 import type { Blobs } from './blobs.js';
 import { type Building, buildFile, TreeBuilder } from './build.js';
-import { compareTree, isRight } from './compare.js';
+import { type Comparison, comparePaths, compareTree, isRight, strangerIn } from './compare.js';
 import type { Entry } from './entry.js';
 import { fileTrouble } from './file-trouble.js';
-import { bytesOf, type FileRoot, type Root, type TreeRoot } from './root.js';
-import { type Beside, beside, swap, syncFolder } from './swap.js';
+import { fill } from './fill.js';
+import { type Extent, extentOf, type FileRoot, type Root, type TreeRoot } from './root.js';
+import { Beside } from './swap.js';
 import { newTally, type Tally } from './tally.js';
 
 export interface RestoreOptions {
@@ -18,18 +18,21 @@ export interface RestoreOptions {
   readonly tally?: Tally | undefined;
   /** Links are made only if asked for; else an artifact that holds some is refused. */
   readonly links?: 'refuse' | 'keep' | undefined;
-  /** Only these paths of a tree. The target then holds these and nothing else. */
+  /** Only these paths of a tree: whatever else lies at the target stays as it is. */
   readonly only?: ((path: string) => boolean) | undefined;
+  /** What lies there and is no part of it goes; else nothing is touched where there is such a thing. */
+  readonly replace?: boolean | undefined;
   /** Files of one chunk become read-only links into a store on the same file system: whoever writes to one damages both. */
   readonly hardLinks?: boolean | undefined;
-  /** What was replaced is kept below this folder, which is on the target's file system; else it is removed. */
-  readonly trash?: string | undefined;
+  /** What was replaced is kept in a trash folder beside the target (in it, where it is a mount) until gc; else it is removed. */
+  readonly keepOld?: boolean | undefined;
 }
 
 export interface Restored {
   readonly root: Root;
-  /** `kept`: all was there and right. `filled`: what was missing was added. `replaced`: all of it is new. */
-  readonly how: 'kept' | 'filled' | 'replaced';
+  /** `new`: nothing was there. `kept`: all was there and right. `filled`: what was missing was added. `replaced`: all of it is new. */
+  readonly how: 'new' | 'kept' | 'filled' | 'replaced';
+  readonly extent: Extent;
   readonly tally: Tally;
 }
 
@@ -39,51 +42,84 @@ export function restore(blobs: Blobs, digest: Digest, target: string, options: R
 }
 
 async function restored(blobs: Blobs, digest: Digest, target: string, options: RestoreOptions): Promise<Restored> {
-  const { tally = newTally(), signal } = options;
+  const { tally = newTally(), signal, only } = options;
   signal?.throwIfAborted();
   const root = await readArtifact(blobs, digest);
   if (root.kind === 'tree' && root.links > 0 && options.links !== 'keep')
     throw new IntegrityError('integrity/list', `${digest} holds ${root.links} symbolic links`, {
       hint: 'they are restored only with links: keep (--links)',
     });
-  tally.totalBytes = bytesOf(root);
-  const done = (how: Restored['how']): Restored => ({ root, how, tally });
-  const there = await compare(blobs, root, target, options);
-  if (there.is === 'same') return done('kept');
-  const place = beside(target);
+  const extent = await wantedOf(blobs, root, only);
+  tally.totalBytes = extent.bytes;
+  const done = (how: Restored['how']): Restored => ({ root, how, extent, tally });
+  const wasThere = fs.existsSync(target);
+  const there = await compare(blobs, root, target, only);
+  if (there.is === 'same' || (only !== undefined && extent.entries === 0)) return done('kept');
+  if (there.is === 'other' && wasThere && (!options.replace || only !== undefined)) {
+    const stranger = await strangerIn(blobs, root, target);
+    if (stranger !== undefined) throw inTheWay({ store: stranger }, digest, root);
+  }
+  const place = new Beside(target);
   try {
-    checkRoom(root, place, options);
+    checkRoom(extent, place);
     const about: Building = { tally, hardLinks: options.hardLinks, durable: root.kind === 'file' };
     if (root.kind === 'file') await buildFile(blobs, place.built, root, about);
     else await buildTree(blobs, root, place.built, about, options, there.is === 'short' ? there.missing : undefined);
     signal?.throwIfAborted();
-    if (there.is === 'short') await fill(place, there.missing);
-    else await swap(place);
-    if (options.trash !== undefined && fs.existsSync(place.old)) await keepOld(place, options.trash);
+    if (there.is === 'short') await fill(place, there.missing, { over: only !== undefined });
+    else await place.swap();
+    if (options.keepOld) await place.keepOld();
   } finally {
     await place.remove();
   }
-  return done(there.is === 'short' ? 'filled' : 'replaced');
+  return done(there.is === 'short' ? 'filled' : wasThere ? 'replaced' : 'new');
 }
 
-async function compare(blobs: Blobs, root: Root, target: string, { only }: RestoreOptions) {
+export function inTheWay(facts: StoreFacts, digest: Digest, root: Root): StoreError {
+  const path = facts.key === undefined ? facts.store : `${facts.store}/${facts.key}`;
+  const isFolder = root.kind === 'file';
+  return new StoreError(
+    'store/conflict',
+    isFolder ? `${path} is a folder, and ${digest} a file` : `${path} is no part of ${digest}: it would have to go`,
+    facts,
+    { hint: isFolder ? 'name the file: the folder, a slash, its name' : 'name another place, or let it go: --replace' },
+  );
+}
+
+/** Of what was asked for. */
+export async function wantedOf(blobs: Blobs, root: Root, only: RestoreOptions['only']): Promise<Extent> {
+  if (only === undefined) return extentOf(root);
+  let [entries, files, bytes] = [0, 0, 0];
+  for await (const page of entriesOf(blobs, root))
+    for (const entry of page) {
+      if (!only(entry.path)) continue;
+      entries += 1;
+      if (entry.kind !== 'file') continue;
+      files += 1;
+      bytes += entry.content.size;
+    }
+  return { entries, files, bytes };
+}
+
+async function compare(blobs: Blobs, root: Root, target: string, only: RestoreOptions['only']): Promise<Comparison> {
   const stats = fs.statSync(target, { throwIfNoEntry: false });
-  if (only !== undefined || stats === undefined) return { is: 'other' } as const;
-  if (root.kind === 'tree') return stats.isDirectory() ? compareTree(blobs, root, target) : ({ is: 'other' } as const);
+  if (stats === undefined) return { is: 'other' };
+  if (root.kind === 'tree') {
+    if (!stats.isDirectory()) return { is: 'other' };
+    return only === undefined ? compareTree(blobs, root, target) : comparePaths(blobs, root, target, only);
+  }
   const right = stats.isFile() && (await isRight(blobs.hash, fs.realpathSync(target), fileEntry(root)));
-  return { is: right ? 'same' : 'other' } as const;
+  return { is: right ? 'same' : 'other' };
 }
 
 const fileEntry = ({ mode, content }: FileRoot): Entry => ({ kind: 'file', path: '', mode, content });
 
 /** What a list declares is asked for before it is unpacked: a disk is not filled to find out that it is too small. */
-function checkRoom(root: Root, { built }: Beside, { only }: RestoreOptions): void {
-  if (only !== undefined) return;
-  const { bavail, bsize } = fs.statfsSync(dirname(built));
-  const needed = bytesOf(root);
-  if (needed <= bavail * bsize) return;
-  const message = `${dirname(dirname(built))} has room for ${bavail * bsize} bytes, and the artifact has ${needed}`;
-  throw new StoreError('store/too-large', message, { store: dirname(dirname(built)) });
+function checkRoom({ bytes }: Extent, { folder }: Beside): void {
+  const { bavail, bsize } = fs.statfsSync(folder);
+  if (bytes <= bavail * bsize) return;
+  const message = `${folder} has room for ${bavail * bsize} bytes, and the artifact has ${bytes}`;
+  throw new StoreError('store/too-large', message, { store: folder });
 }
 
 async function buildTree(
@@ -110,21 +146,4 @@ async function buildTree(
   } finally {
     await builder.abandon();
   }
-}
-
-/** What was missing, one by one: a tree that is short stays short until the last is there. */
-async function fill({ target, built }: Beside, missing: ReadonlySet<string>): Promise<void> {
-  const folders = new Set<string>();
-  for (const path of missing) {
-    const folder = dirname(join(target, path));
-    if (!folders.has(folder)) await mkdir(folder, { recursive: true });
-    folders.add(folder);
-    await rename(join(built, path), join(target, path));
-  }
-  for (const folder of folders) await syncFolder(folder);
-}
-
-async function keepOld({ old }: Beside, trash: string): Promise<void> {
-  await mkdir(trash, { recursive: true });
-  await rename(old, join(trash, `${Date.now()}-${process.pid}-${Math.random().toString(36).slice(2)}`));
 }

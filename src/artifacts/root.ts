@@ -54,7 +54,20 @@ export function readRoot(bytes: Uint8Array): Root {
   return { kind: 'tree', files: f, folders: d, links: l, bytes: s, pages };
 }
 
-/** Whole bytes, entries: what a person asks of an artifact. */
 export function bytesOf(root: Root): number {
   return root.kind === 'file' ? root.content.size : root.bytes;
+}
+
+/** How much it is, or the part of it that was asked for: what a person asks of an artifact. */
+export interface Extent {
+  /** Files, links and empty folders. */
+  readonly entries: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export function extentOf(root: Root): Extent {
+  if (root.kind === 'file') return { entries: 1, files: 1, bytes: root.content.size };
+  const { files, folders, links, bytes } = root;
+  return { entries: files + folders + links, files, bytes };
 }

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/artifact.js';
 import type { Entry } from '../artifacts/entry.js';
@@ -93,12 +93,17 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
   const digest = await findArtifact(blobs, text);
   if (target === '-') return print(at, digest);
   const patterns = args.all('only').map((pattern) => compileGlob(pattern));
-  const { how, root, tally } = await watched(at, 'get', (options) =>
+  const { how, root, extent, tally } = await watched(at, 'get', (options) =>
     getAt(at, digest, target, {
       ...options,
       ...(patterns.length > 0 && { only: (path: string) => patterns.some((pattern) => pattern.matches(path)) }),
     }),
   );
+  if (extent.entries === 0 && patterns.length > 0)
+    throw new UsageError(
+      `no path of it matches ${args.all('only').join(' or ')}`,
+      `see stepaside artifact ls ${digest.slice(0, 19)}; what lies in a folder is FOLDER/**`,
+    );
   if (args.on('json'))
     terminal.json('artifact get', {
       exitCode: EXIT.good,
@@ -106,27 +111,37 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
       target,
       how,
       ...factsOf(root),
+      files: extent.files,
+      bytes: extent.bytes,
       writtenBytes: tally.bytes,
     });
-  else terminal.data(`${how.padEnd(8)}  ${printable(target)}  ${bytesText(bytesOf(root))}`);
+  else terminal.data(`${how.padEnd(8)}  ${printable(target)}  ${bytesText(extent.bytes)}`);
   return EXIT.good;
 }
 
-function getAt(
-  { args, terminal, blobs, places }: AtArtifacts,
+async function getAt(
+  { args, terminal, blobs, places, cacheFolder }: AtArtifacts,
   digest: Digest,
   target: string,
-  options: RestoreOptions,
+  more: RestoreOptions,
 ): Promise<Restored> {
+  const options = { ...more, replace: args.on('replace') };
   const location = parseLocation(target);
-  if (location.kind === 's3')
-    return restoreObjects(blobs, digest, places.at(location), { ...options, replace: args.on('replace') });
+  if (location.kind === 's3') return restoreObjects(blobs, digest, places.at(location), options);
   const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : target);
+  if (options.replace && cacheFolder !== undefined && isWithin(path, cacheFolder))
+    throw new UsageError(`${target} holds the cache itself: all in it would go`, 'name another place');
   return restore(blobs, digest, path, {
     ...options,
     links: args.on('links') ? 'keep' : 'refuse',
     hardLinks: args.on('hard-links'),
   });
+}
+
+/** Also where either is reached by a link. */
+function isWithin(folder: string, path: string): boolean {
+  const real = (one: string) => (existsSync(one) ? realpathSync(one) : one);
+  return `${real(path)}/`.startsWith(`${real(folder)}/`);
 }
 
 /** A file to stdout, each chunk verified before it is printed. */

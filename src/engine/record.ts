@@ -82,7 +82,9 @@ async function storedOutput(
   const place = engine.places.at(location);
   const bytes = listed.reduce((sum, part) => sum + part.size, 0);
   const onVolume = place.store.traits.kind === 'file';
-  const hashed = onVolume && (output.hash === 'always' || (output.hash === 'auto' && bytes <= AUTO_HASH_BYTES));
+  // What is kept comes back with other times: only by its bytes is it known again.
+  const wanted = output.keep === 'artifact' || output.hash === 'always';
+  const hashed = onVolume && (wanted || (output.hash === 'auto' && bytes <= AUTO_HASH_BYTES));
   const parts = hashed ? await hashParts(place, listed, engine.cache.hash, () => true) : listed;
   const identity = contentIdentity(parts, engine.cache.hash);
   return {

@@ -1,6 +1,7 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { chunksOf } from '../../src/artifacts/artifact.js';
 import { BlobWriter } from '../../src/artifacts/blob-writer.js';
 import type { Content } from '../../src/artifacts/content.js';
@@ -32,7 +33,7 @@ describe('files', () => {
     const again = await putFileArtifact(await openBlobs(store), join(folder, 'in'));
     expect(again).toMatchObject({ digest: first.digest, tally: { bytes: size, storedBytes: 0 } });
     const { how } = await restore(await openBlobs(store), first.digest, join(folder, 'out'));
-    expect(how).toBe('replaced');
+    expect(how).toBe('new');
     expect(fs.readFileSync(join(folder, 'out')).equals(fs.readFileSync(join(folder, 'in')))).toBe(true);
     expect(fs.statSync(join(folder, 'out')).mode & 0o777).toBe(0o755);
     expect((await restore(blobs, first.digest, join(folder, 'out'))).how).toBe('kept');
@@ -180,7 +181,7 @@ describe('trees', () => {
       const { digest } = await putTree(blobs, tree, { links: 'keep' });
       expect((await putTree(blobs, tree, { links: 'keep' })).digest).toBe(digest);
       const out = join(folder, 'out');
-      await restore(await openBlobs(store), digest, out, { links: 'keep' });
+      await restore(await openBlobs(store), digest, out, { links: 'keep', replace: true });
       expect(snapshot(out)).toEqual(snapshot(tree));
       expect((await restore(blobs, digest, out, { links: 'keep' })).how).toBe('kept');
       // A new name for old bytes stores a list, and no bytes of files.
@@ -234,20 +235,129 @@ describe('trees', () => {
     expect((await restore(blobs, digest, out)).how).toBe('filled');
     expect(inode()).toBe(before);
     fs.writeFileSync(join(out, 'b', 'extra'), 'x');
-    expect((await restore(blobs, digest, out, { trash: join(folder, 'trash') })).how).toBe('replaced');
+    expect((await restore(blobs, digest, out, { replace: true, keepOld: true })).how).toBe('replaced');
     expect(snapshot(out)).toEqual(snapshot(join(folder, 'tree')));
-    expect(snapshot(join(folder, 'trash')).some((row) => row.includes('b/extra'))).toBe(true);
+    expect(snapshot(join(folder, '.stepaside-tmp-trash')).some((row) => row.includes('b/extra'))).toBe(true);
     fs.writeFileSync(join(out, 'a'), 'A');
     expect((await restore(blobs, digest, out)).how).toBe('replaced');
     expect(snapshot(out)).toEqual(snapshot(join(folder, 'tree')));
   });
 
-  it('part of a tree by its paths', async () => {
+  it('what is no part of it is in the way, and nothing is touched; it goes where that was asked for', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'out/b/mine': 'm', file: 'f', 'dir/x': 'x' });
+    const blobs = await openBlobs();
+    const tree = (await putTree(blobs, join(folder, 'tree'))).digest;
+    const file = (await putFileArtifact(blobs, join(folder, 'tree/a'))).digest;
+    fs.symlinkSync('out', join(folder, 'link'));
+    fs.mkdirSync(join(folder, 'out/empty'));
+    const before = snapshot(folder);
+    for (const [digest, target] of [
+      [tree, 'out'],
+      [tree, 'link'],
+      [tree, 'file'],
+      [file, 'dir'],
+    ] as const)
+      await expect(restore(blobs, digest, join(folder, target)), target).rejects.toMatchObject({
+        code: 'store/conflict',
+        hint: expect.any(String),
+      });
+    expect(snapshot(folder)).toEqual(before);
+    expect((await restore(blobs, tree, join(folder, 'link'), { replace: true })).how).toBe('replaced');
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
+    // Its own paths with other bytes are no strangers, nor is a folder in which nothing lies.
+    fs.writeFileSync(join(folder, 'out/a'), 'other');
+    fs.mkdirSync(join(folder, 'out/empty'));
+    expect((await restore(blobs, tree, join(folder, 'out'))).how).toBe('replaced');
+    expect((await restore(blobs, file, join(folder, 'file'))).how).toBe('replaced');
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
+  });
+
+  it('part of a tree by its paths, beside what else lies there', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'tree/b/d': 'd' });
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    const out = join(folder, 'out');
+    const only = (path: string) => path.startsWith('b/');
+    expect(await restore(blobs, digest, out, { only })).toMatchObject({ how: 'new', extent: { files: 2, bytes: 2 } });
+    expect(snapshot(out).map((row) => row.split(' ')[0])).toEqual(['b/', 'b/c', 'b/d']);
+    fs.writeFileSync(join(out, 'mine'), 'm');
+    fs.writeFileSync(join(out, 'b/c'), 'wrong');
+    expect((await restore(blobs, digest, out, { only })).how).toBe('filled');
+    expect((await restore(blobs, digest, out, { only })).how).toBe('kept');
+    expect(fs.readFileSync(join(out, 'b/c'), 'utf8')).toBe('c');
+    expect(fs.readFileSync(join(out, 'mine'), 'utf8')).toBe('m');
+    // Nothing of that name: nothing is touched, nor made.
+    expect(await restore(blobs, digest, join(folder, 'no'), { only: () => false })).toMatchObject({
+      how: 'kept',
+      extent: { entries: 0 },
+    });
+    expect(fs.existsSync(join(folder, 'no'))).toBe(false);
+    // Through no link, and over no folder.
+    fs.rmSync(join(out, 'b'), { recursive: true });
+    fs.mkdirSync(join(folder, 'elsewhere'));
+    fs.symlinkSync('../elsewhere', join(out, 'b'));
+    const met = { code: 'store/conflict', hint: 'move it away' };
+    await expect(restore(blobs, digest, out, { only })).rejects.toMatchObject(met);
+    expect(fs.readdirSync(join(folder, 'elsewhere'))).toEqual([]);
+    fs.rmSync(join(out, 'b'));
+    fs.mkdirSync(join(out, 'b/c'), { recursive: true });
+    await expect(restore(blobs, digest, out, { only })).rejects.toMatchObject(met);
+    fs.rmSync(join(out, 'b'), { recursive: true });
+    fs.writeFileSync(join(out, 'b'), '');
+    await expect(restore(blobs, digest, out, { only })).rejects.toMatchObject(met);
+  });
+
+  it('into the folder that we sit in, which stays the same folder', async () => {
     const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c' });
     const blobs = await openBlobs();
     const { digest } = await putTree(blobs, join(folder, 'tree'));
-    await restore(blobs, digest, join(folder, 'out'), { only: (path) => path.startsWith('b/') });
-    expect(snapshot(join(folder, 'out')).map((row) => row.split(' ')[0])).toEqual(['b/', 'b/c']);
+    const out = join(folder, 'out');
+    fs.mkdirSync(out);
+    const inode = fs.statSync(out).ino;
+    const cwd = vi.spyOn(process, 'cwd').mockReturnValue(out);
+    try {
+      expect((await restore(blobs, digest, out)).how).toBe('filled');
+      fs.writeFileSync(join(out, 'a'), 'other');
+      expect((await restore(blobs, digest, out, { keepOld: true })).how).toBe('replaced');
+    } finally {
+      cwd.mockRestore();
+    }
+    expect(fs.statSync(out).ino).toBe(inode);
+    expect(fs.readdirSync(out).sort()).toEqual(['.stepaside-tmp-trash', 'a', 'b']);
+    fs.rmSync(join(out, '.stepaside-tmp-trash'), { recursive: true });
+    expect(snapshot(out)).toEqual(snapshot(join(folder, 'tree')));
+  });
+
+  it.skipIf(process.getuid?.() !== 0)('on a mount: replaced from inside, or all of it as it was', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c' });
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    const out = join(folder, 'out');
+    fs.mkdirSync(out);
+    const mount = (path: string) => execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=10m', 'tmpfs', path]);
+    mount(out);
+    try {
+      fs.writeFileSync(join(out, 'data'), 'mine');
+      fs.mkdirSync(join(out, 'zz'));
+      mount(join(out, 'zz'));
+      try {
+        fs.writeFileSync(join(out, 'zz', 'deep'), 'mine');
+        const before = snapshot(out);
+        await expect(restore(blobs, digest, out, { replace: true })).rejects.toMatchObject({
+          code: 'store/unavailable',
+        });
+        expect(snapshot(out)).toEqual(before);
+      } finally {
+        execFileSync('umount', [join(out, 'zz')]);
+      }
+      expect((await restore(blobs, digest, out, { replace: true, keepOld: true })).how).toBe('replaced');
+      expect(fs.readdirSync(out).sort()).toEqual(['.stepaside-tmp-trash', 'a', 'b']);
+      const [kept] = fs.readdirSync(join(out, '.stepaside-tmp-trash'));
+      expect(fs.readFileSync(join(out, '.stepaside-tmp-trash', kept!, 'data'), 'utf8')).toBe('mine');
+      expect((await restore(blobs, digest, out)).how).toBe('kept');
+    } finally {
+      execFileSync('umount', [out]);
+    }
   });
 
   it('markers and our temporary files are no part of it; pipes and links by default are refused', async () => {

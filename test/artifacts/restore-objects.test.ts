@@ -71,7 +71,7 @@ describe('restore to S3', () => {
     const digest = await putAll();
     const to = place();
     const { how, parts, tally } = await restoreObjects(blobs, digest, to);
-    expect(how).toBe('replaced');
+    expect(how).toBe('new');
     // 20 MiB are three parts, begun and completed; an unknown bucket is asked for once.
     expect(calls()).toMatchObject({ head: 0, read: 0, list: 1, uploads: 1, write: 4, multipart: 5, remove: 0 });
     expect(tally).toMatchObject({ files: 5, bytes: Object.values(files).reduce((sum, one) => sum + one.length, 0) });
@@ -114,6 +114,9 @@ describe('restore to S3', () => {
     const before = calls();
     await expect(restoreObjects(blobs, digest, to)).rejects.toMatchObject({ code: 'store/conflict' });
     expect(calls()).toMatchObject({ write: before.write, multipart: 0, remove: 0 });
+    // Who asks for a part leaves it alone.
+    const part = await restoreObjects(blobs, digest, to, { only: (path) => path.startsWith('dir/') });
+    expect(part.how).toBe('new');
     await restoreObjects(blobs, digest, to, { replace: true });
     await store.remove(`${to.key}dt=1/`);
     await expectAll(to.key);

@@ -99,4 +99,23 @@ describe('artifacts on S3', () => {
     const blobs = await openBlobs();
     await expect(putObjects(blobs, moving, 'moving/')).rejects.toMatchObject({ code: 'integrity/changed' });
   });
+
+  it('a small object that is not the one that was listed is noticed', async () => {
+    await store.write('stale/a', Buffer.from('old'));
+    const old = (await store.head('stale/a'))!;
+    await store.write('stale/a', Buffer.from('new'));
+    const stale: Store = {
+      ...store,
+      traits: store.traits,
+      abilities: store.abilities,
+      list: (prefix, options) => store.list(prefix, options),
+      read: async () => ({
+        head: old,
+        body: (async function* () {
+          yield Buffer.from('old');
+        })(),
+      }),
+    };
+    await expect(putObjects(await openBlobs(), stale, 'stale/')).rejects.toMatchObject({ code: 'integrity/changed' });
+  });
 });

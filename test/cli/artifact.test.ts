@@ -29,7 +29,7 @@ describe('artifact', () => {
       /^6[0-9]{2} +1 {2}a\n6[0-9]{2} +5000 {2}b\/c\n$/,
     );
     const got = await stepaside(['artifact', 'get', digest.slice(7, 15), 'out'], { cwd });
-    expect(got).toMatchObject({ code: 0, stdout: 'replaced  out  4.9 KiB\n' });
+    expect(got).toMatchObject({ code: 0, stdout: 'new       out  4.9 KiB\n' });
     fs.rmSync(join(cwd, 'in/b/_DONE'));
     expect(snapshot(join(cwd, 'out'))).toEqual(snapshot(join(cwd, 'in')));
     expect((await stepaside(['artifact', 'get', digest, 'out'], { cwd })).stdout).toMatch(/^kept/);

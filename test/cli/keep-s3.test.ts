@@ -219,7 +219,7 @@ it('artifact get puts a tree to a location, and touches nothing where something 
   const at = `s3://${bucket}/got${++number}/`;
   const say = (...words: string[]) => stepaside(['artifact', ...words], { cwd, env });
   const digest = (await say('put', 'in')).stdout.slice(0, 71);
-  expect(await say('get', digest, at)).toMatchObject({ code: 0, stdout: `replaced  ${at}  2 B\n` });
+  expect(await say('get', digest, at)).toMatchObject({ code: 0, stdout: `new       ${at}  2 B\n` });
   expect((await say('get', digest, at)).stdout).toMatch(/^kept/);
   await witness.put(`got${number}/x`, Buffer.from('x'));
   const refused = await say('get', digest, at, '--json');

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -226,3 +227,46 @@ it('a rule that is none is refused with its place, before anything is removed', 
   expect(stderr).toMatch(/stepaside\.config\.yaml:2:13 +.*keepLast/);
   expect(stderr).toMatch(/stepaside\.config\.yaml:3:12 +.*keepFor/);
 });
+
+it('what is kept comes back by its bytes, whatever `hash` says of outputs', async () => {
+  const w = workflow(`
+  - name: train
+    run: echo train >> ran; mkdir -p model; echo weights > model/w
+    inputs: { files: [in.txt] }
+    outputs: [{ path: model/, keep: artifact, hash: never, mode: replace }]
+`);
+  await w.run();
+  w.remove('model');
+  expect(await w.run(['--materialize'])).toMatchObject({ code: 0, train: 'avoided kept-artifact' });
+  expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match' });
+  expect(w.read('model/w')).toBe('weights\n');
+  expect(w.read('ran')).toBe('train\n');
+});
+
+it.skipIf(process.getuid?.() !== 0)(
+  'a kept output that is a mount of its own comes back, and what it held goes to its trash',
+  async () => {
+    const w = workflow(`
+  - name: train
+    run: echo train >> ran; cp in.txt model/w
+    inputs: { files: [in.txt] }
+    outputs: [{ path: model/, keep: artifact, mode: replace }]
+`);
+    mkdirSync(w.at('model'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=10m', 'tmpfs', w.at('model')]);
+    try {
+      await w.run();
+      writeFileSync(w.at('in.txt'), 'b');
+      await w.run();
+      writeFileSync(w.at('in.txt'), 'a');
+      expect(await w.run()).toMatchObject({ code: 0, train: 'avoided kept-artifact' });
+      expect(w.read('model/w')).toBe('a');
+      const [kept] = readdirSync(w.at('model/.stepaside-tmp-trash'));
+      expect(w.read(`model/.stepaside-tmp-trash/${kept}/w`)).toBe('b');
+      expect(await w.run()).toMatchObject({ code: 0, train: 'avoided parts-match' });
+      expect(w.read('ran')).toBe('train\ntrain\n');
+    } finally {
+      execFileSync('umount', [w.at('model')]);
+    }
+  },
+);

@@ -1,3 +1,4 @@
+import { tagOfParts } from '../../store/multipart-tag.js';
 import type { Abilities, CallOptions } from '../../store/store.js';
 import { type Doing, storeError } from './doing.js';
 import { complaintIn } from './judge.js';
@@ -16,13 +17,22 @@ interface Driver {
   readonly refuse: (answer: Answer, doing: Doing) => never;
 }
 
+const OF_PARTS = /^[0-9a-f]{32}-[0-9]+$/;
+
 /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html */
 export function multipartOf({ wire, doing, ask, refuse }: Driver): NonNullable<Abilities['multipart']> {
-  async function tagAt(key: string, options: CallOptions): Promise<string> {
+  async function tagAt(key: string, tags: readonly string[], options: CallOptions): Promise<string> {
     const about = doing(key);
     const answer = await ask(about, options, (send) => wire.head(key, send));
     const tag = answer.status === 200 ? unquote(answer.headers['etag']) : undefined;
     if (tag === undefined) throw meaningless(answer, about, 'what was completed has no ETag');
+    // Only where tags are made of parts' MD5s can it be told whether somebody wrote another object meanwhile.
+    if (OF_PARTS.test(tag) && tag !== tagOfParts(tags))
+      throw storeError(about, {
+        code: 'store/conflict',
+        status: answer.status,
+        why: 'somebody else wrote it meanwhile',
+      });
     return tag;
   }
   return {
@@ -51,7 +61,7 @@ export function multipartOf({ wire, doing, ask, refuse }: Driver): NonNullable<A
         throw meaningless(answer, about, 'the answer is no CompleteMultipartUploadResult');
       const etag = unquote(childText(root, 'ETag')?.trim() || undefined);
       // Ceph's radosgw answers with an empty one, and gives it to whoever looks.
-      return { etag: etag ?? (await tagAt(key, options)) };
+      return { etag: etag ?? (await tagAt(key, tags, options)) };
     },
     async abort({ key, id }, options = {}) {
       const about = doing(key);

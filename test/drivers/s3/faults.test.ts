@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import net, { type AddressInfo, type Socket } from 'node:net';
@@ -289,5 +290,27 @@ describe.each(['lean', 'sdk'] as const)('when things break, %s', (wire) => {
         expect(() => open('https://x', { ca })).toThrow(expect.objectContaining({ code: 'config/bad-ca' }));
       }
     });
+  });
+
+  it('a completion without a tag: the tag of a look, if it is the one that these parts have', async () => {
+    const parts = [createHash('md5').update('one').digest('hex'), createHash('md5').update('two').digest('hex')];
+    const ours = `${createHash('md5')
+      .update(Buffer.from(parts.join(''), 'hex'))
+      .digest('hex')}-2`;
+    const about: Record<string, string> = { opaque: 'opaque', [ours]: ours, [`${'0'.repeat(32)}-2`]: 'store/conflict' };
+    for (const [etag, expected] of Object.entries(about)) {
+      const server = await startScripted(({ method }) =>
+        method === 'HEAD'
+          ? { headers: { ...OBJECT, etag: `"${etag}"` } }
+          : { body: '<CompleteMultipartUploadResult><ETag></ETag></CompleteMultipartUploadResult>' },
+      );
+      closing.push(() => server.close());
+      const { multipart } = open(server.endpoint).abilities;
+      const done = multipart!.complete({ key: 'k', id: 'u' }, parts).then(
+        (written) => written.etag,
+        (error: { code: string }) => error.code,
+      );
+      expect(await done).toBe(expected);
+    }
   });
 });

@@ -140,7 +140,7 @@ const get = (onS3: boolean, state: (typeof STATES)[number]): Scene => ({
         shop.write(Object.fromEntries(old));
         before = existsSync(shop.at('out')) ? treeAt(shop.at('out')) : [];
       },
-      words: ['artifact', 'get', digest!, 'out'],
+      words: ['artifact', 'get', digest!, 'out', ...(state === 'other' ? ['--replace'] : [])],
       async judge(ended) {
         const wrong = [...(await shop.wrongs())];
         const is = existsSync(shop.at('out')) ? treeAt(shop.at('out')) : [];

@@ -1,0 +1,54 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { snapshot } from '../artifacts/rig.js';
+import { folderWith, stepaside } from '../rig/cli.js';
+
+/** Two artifacts in the cache of a folder that somebody works in. */
+async function shop() {
+  const cwd = folderWith({ 'in/a': 'a', 'in/conf/b': 'b', 'in/conf/c': 'c', 'work/mine': 'mine', one: '1' });
+  const say = (...words: string[]) => stepaside(['artifact', ...words], { cwd });
+  const [tree, file] = (await say('put', 'in', 'one')).stdout.split('\n').map((line) => line.slice(0, 71));
+  const rows = () => snapshot(cwd).filter((row) => !row.startsWith('.stepaside'));
+  return { cwd, say, rows, tree: tree!, file: file! };
+}
+
+it('nothing of anybody else is removed: not here, not above, not in a folder by the name of a file', async () => {
+  const { say, rows, tree, file } = await shop();
+  const before = rows();
+  for (const [digest, target] of [
+    [tree, '.'],
+    [tree, 'work'],
+    [tree, 'one'],
+    [file, 'work'],
+    [file, '.'],
+  ] as const) {
+    const refused = await say('get', digest, target, '--json');
+    expect(refused, target).toMatchObject({ code: 3 });
+    expect(refused.json()).toMatchObject({ error: { code: 'store/conflict', hint: expect.any(String) } });
+  }
+  // The cache itself would go, whoever asks for that.
+  expect(await say('get', tree, '.', '--replace')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/holds the cache itself/),
+  });
+  expect(rows()).toEqual(before);
+  expect(await say('get', tree, 'work', '--replace')).toMatchObject({ code: 0, stdout: 'replaced  work  3 B\n' });
+  expect(rows().some((row) => row.startsWith('work/mine'))).toBe(false);
+});
+
+it('a part of it is put beside what is there; a pattern that means nothing is told, and nothing is touched', async () => {
+  const { cwd, say, rows, tree } = await shop();
+  const got = await say('get', tree, 'work', '--only', 'conf/*', '--json');
+  expect(got.json()).toMatchObject({ how: 'filled', files: 2, bytes: 2, writtenBytes: 2 });
+  expect(fs.readdirSync(join(cwd, 'work')).sort()).toEqual(['conf', 'mine']);
+  expect((await say('get', tree, 'work', '--only', 'conf/*')).stdout).toBe('kept      work  2 B\n');
+  const before = rows();
+  for (const pattern of ['conf', 'nope/**', '['])
+    expect(await say('get', tree, 'work', '--only', pattern), pattern).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/no path of it matches/),
+    });
+  expect(rows()).toEqual(before);
+});
