@@ -8,6 +8,7 @@ import { Flight } from './flight.js';
 import { CHUNK, chunkKey, digestIn, PACKED, packKey, quarantineKey } from './layout.js';
 import { missing, wrongBytes } from './refuse.js';
 import { badIn, EMPTY, readStoredIndex, readTail, type StoredIndex } from './stored-index.js';
+import { epochOf } from './truce.js';
 
 /** A range is read in one go where blobs lie this close to each other: skipping costs more than reading. */
 const GAP = 64 * 1024;
@@ -95,25 +96,39 @@ export class Blobs {
   async readMany(
     wanted: readonly Wanted[],
     give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
-    isAgain = false,
   ): Promise<void> {
-    const spots = await this.#locate(wanted);
-    const moved: Wanted[] = [];
+    for (let left = wanted, looks = 1; ; looks++) {
+      const lost = await this.#readThere(left, give);
+      if (lost.length === 0) return;
+      // What lives may have been written to another pack: it is gone only if nobody swept since the index was read.
+      const isGone = looks > 1 && (await epochOf(this.store)) === this.epoch;
+      if (isGone) throw missing(lost[0]!.digest);
+      await this.reload();
+      left = lost;
+    }
+  }
+
+  /** Gives what is there, and gives back what is not. */
+  async #readThere(
+    wanted: readonly Wanted[],
+    give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
+  ): Promise<readonly Wanted[]> {
+    const { chunks, packed, lost } = await this.#locate(wanted);
     const flight = new Flight(this.width);
     try {
-      for (const { digest, size } of spots.chunks)
+      for (const { digest, size } of chunks)
         await flight.add(async () => {
           const bytes = await readBytes(this.store, chunkKey(digest), CHUNK);
           if (bytes === undefined) throw missing(digest);
           await give(digest, await this.#right(digest, size, bytes));
         });
       const most = this.store.traits.remote ? RANGE.remote : RANGE.local;
-      for (const range of rangesOf(spots.packed, most))
+      for (const range of rangesOf(packed, most))
         await flight.add(async () => {
           const { pack, from, to } = range;
           const bytes = await readBytes(this.store, packKey(pack), to - from, { offset: from, length: to - from });
-          if (bytes === undefined && !isAgain) return void moved.push(...range.blobs);
-          if (bytes === undefined || bytes.byteLength !== to - from) {
+          if (bytes === undefined) return void lost.push(...range.blobs);
+          if (bytes.byteLength !== to - from) {
             this.#outdated = true;
             throw missing(range.blobs[0]!.digest);
           }
@@ -127,10 +142,7 @@ export class Blobs {
       // Nobody is given a blob after a failure was told.
       await flight.ended();
     }
-    if (moved.length === 0) return;
-    // A sweeper wrote what lives in that pack to another one.
-    await this.reload();
-    await this.readMany(moved, give, true);
+    return lost;
   }
 
   /** A blob of any kind in pieces, as they come. It was the right one only if this ends well. */
@@ -153,29 +165,30 @@ export class Blobs {
     throw wrongBytes(digest);
   }
 
-  /** What is not in the index is a chunk of its own - or was written by somebody else since we looked. */
-  async #locate(wanted: readonly Wanted[]): Promise<{ chunks: Wanted[]; packed: Placed[] }> {
-    const split = () => {
-      const chunks: Wanted[] = [];
-      const packed: Placed[] = [];
-      for (const want of wanted) {
-        const spot = this.index.find(want.digest);
-        if (spot === undefined) chunks.push(want);
-        else packed.push({ ...want, spot });
-      }
-      return { chunks, packed };
-    };
-    const found = split();
-    const unsure = found.chunks.filter(({ size }) => size <= PACKED);
-    if (unsure.length === 0) return found;
+  /** What is not in the index is a chunk of its own - or was written by somebody else since we looked, or is lost. */
+  async #locate(wanted: readonly Wanted[]): Promise<{ chunks: Wanted[]; packed: Placed[]; lost: Wanted[] }> {
+    const chunks: Wanted[] = [];
+    const packed: Placed[] = [];
+    const unsure: Wanted[] = [];
+    for (const want of wanted) {
+      const spot = this.index.find(want.digest);
+      if (spot !== undefined) packed.push({ ...want, spot });
+      else (want.size <= PACKED ? unsure : chunks).push(want);
+    }
+    if (unsure.length === 0) return { chunks, packed, lost: [] };
     const there = await Promise.all(unsure.map(({ digest }) => this.store.head(chunkKey(digest))));
-    const lost = unsure.filter((_, i) => there[i] === undefined);
-    if (lost.length === 0) return found;
+    chunks.push(...unsure.filter((_, i) => there[i] !== undefined));
+    const unknown = unsure.filter((_, i) => there[i] === undefined);
+    if (unknown.length === 0) return { chunks, packed, lost: [] };
     await this.reload();
-    if (lost.some(({ digest }) => !this.index.has(digest))) await this.adopt();
-    const gone = lost.find(({ digest }) => !this.index.has(digest));
-    if (gone !== undefined) throw missing(gone.digest);
-    return split();
+    if (unknown.some(({ digest }) => !this.index.has(digest))) await this.adopt();
+    const lost: Wanted[] = [];
+    for (const want of unknown) {
+      const spot = this.index.find(want.digest);
+      if (spot === undefined) lost.push(want);
+      else packed.push({ ...want, spot });
+    }
+    return { chunks, packed, lost };
   }
 
   async #right(digest: Digest, size: number, found: Buffer, spot?: Spot): Promise<Buffer> {

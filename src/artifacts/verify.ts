@@ -9,6 +9,7 @@ import { readBytes } from './bytes.js';
 import { type Content, isStored, readChunkList } from './content.js';
 import { CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey, VERIFIED } from './layout.js';
 import { newTally, type Tally } from './tally.js';
+import { epochOf } from './truce.js';
 
 export interface VerifyOptions {
   /** `index`: all that lists name is there. `sample`: and some of the bytes are right. `full`: all of them. */
@@ -47,7 +48,13 @@ export async function verify(blobs: Blobs, options: VerifyOptions): Promise<Veri
     await blobs.reload();
     await blobs.adopt();
   }
-  return { ...(await checkLists(blobs, options)), ...bytes };
+  for (;;) {
+    const lists = await checkLists(blobs, options);
+    // What a sweeper moved or took meanwhile is not broken.
+    if (lists.broken.length === 0 || (await epochOf(blobs.store)) === blobs.epoch) return { ...lists, ...bytes };
+    await blobs.reload();
+    await blobs.adopt();
+  }
 }
 
 /** With a budget: from where the last one ended, and where this one ends is written down. */

@@ -136,6 +136,34 @@ describe('collect', () => {
     expect((await collect(await openBlobs(store), options([digest]))).doomed).toEqual([]);
   });
 
+  it('a reader whom one sweep after the other overtakes finds what lives', async () => {
+    const folder = folderWith({ 'in/a': 'a' });
+    const store = memoryStore();
+    const kept = [(await putTree(await openBlobs(store), join(folder, 'in'))).digest];
+    let sweeps = 0;
+    const racing: Store = {
+      ...store,
+      async read(key, call) {
+        if (key.startsWith('v1/packs/') && sweeps < 4) {
+          sweeps += 1;
+          // So many small packs that all are written as one.
+          for (let i = 0; i < 8; i++)
+            kept.push((await putStream(await openBlobs(store), [Buffer.from(`${sweeps} ${i}`)])).digest);
+          expect((await collect(await openBlobs(store), options(kept))).ended).toBe('done');
+        }
+        return store.read(key, call);
+      },
+    };
+    await restore(await openBlobs(racing), kept[0]!, join(folder, 'out'));
+    expect(sweeps).toBe(4);
+    expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'in')));
+    // And what nobody sweeps away, but is lost, is missed after one more look.
+    for (const key of await allKeys(store, 'v1/packs/')) await store.remove(key);
+    await expect(restore(await openBlobs(store), kept[0]!, join(folder, 'no'))).rejects.toMatchObject({
+      code: 'integrity/missing',
+    });
+  });
+
   it('what a writer takes from a dying pack while it is copied stays', async () => {
     const { folder, store, digest } = await halfDead();
     let second: Digest | undefined;
