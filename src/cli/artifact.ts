@@ -103,7 +103,9 @@ async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
   if (!there.isDirectory() && isTree(location))
     throw new UsageError(`${word} is a file, no folder`, `name it without a "/" at its end`);
   const cachePath = diskPath(parseLocation(at.cache.uri), at.surroundings);
-  if (cachePath !== undefined && isIn(realpathSync(path), realpathSync(cachePath))) throw holdsCache(at, word);
+  // One that could not be made is told by the first write.
+  const isMade = cachePath !== undefined && statAt(cachePath) !== undefined;
+  if (isMade && isIn(realpathSync(path), realpathSync(cachePath))) throw holdsCache(at, word);
   const known = { ...options, strict: args.on('strict'), statsIn: await statsFolder(at, path) };
   return there.isDirectory() ? putTree(blobs, path, { ...known, marker, links }) : putFileArtifact(blobs, path, known);
 }

@@ -265,6 +265,17 @@ describe('a cache', () => {
     }
   });
 
+  it('that cannot be made, or lies on a volume and is not made yet, is no bug', async () => {
+    const w = await stored('a', 'mnt/x');
+    fs.writeFileSync(w.at('stepaside.config.yaml'), 'stores: { "pvc://data": { mount: mnt } }\n');
+    fs.writeFileSync(w.at('file'), '');
+    const refused = await w.say('artifact', 'put', 'a', '--cache', 'file/below');
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).not.toContain('bug');
+    expect(await w.say('artifact', 'put', 'a', '--cache', 'pvc://data/cache')).toMatchObject({ code: 0 });
+    expect(await w.say('artifact', 'put', 'mnt', '--cache', 'pvc://data/cache')).toMatchObject({ code: 2 });
+  });
+
   it('that is not there is told: verify proves nothing by it', async () => {
     const { cwd, say } = await stored();
     const where = `there is no cache at ${join(cwd, '.stepaside')}`;
