@@ -1,4 +1,5 @@
 import type { Digest } from '../core/brand.js';
+import { IntegrityError } from '../core/error.js';
 import type { Blobs } from './blobs.js';
 import { readBytes } from './bytes.js';
 import { type Chunk, type Content, readChunkList, readChunkPage } from './content.js';
@@ -51,4 +52,26 @@ export async function* listArtifacts(
     const digest = digestIn(key);
     if (digest !== undefined) yield { digest, putAt: modifiedAt };
   }
+}
+
+interface Listed {
+  readonly digest: Digest;
+  readonly putAt: number;
+  /** Or what is wrong with it. */
+  readonly root: Root | IntegrityError;
+}
+
+/** Every artifact in the store with what it is: a damaged one hides none of the others. */
+export async function* readArtifacts(blobs: Blobs): AsyncGenerator<Listed> {
+  for await (const { digest, putAt } of listArtifacts(blobs)) {
+    const root = await readArtifact(blobs, digest).catch(asDamage);
+    // What a sweeper has removed since it was listed is not damaged.
+    if (root instanceof IntegrityError && (await blobs.store.head(artifactKey(digest))) === undefined) continue;
+    yield { digest, putAt, root };
+  }
+}
+
+function asDamage(error: unknown): IntegrityError {
+  if (error instanceof IntegrityError) return error;
+  throw error;
 }

@@ -8,7 +8,7 @@ import type { Entry } from './entry.js';
 import { Flight } from './flight.js';
 import { PACKED } from './layout.js';
 import { badList } from './refuse.js';
-import { writeContent, writeNow, writeSmall } from './write-content.js';
+import { type Writing, writeContent, writeNow, writeSmall } from './write-content.js';
 
 const open = promisify(fs.open);
 const write = promisify(fs.write);
@@ -26,7 +26,7 @@ type LinkEntry = Extract<Entry, { kind: 'link' }>;
 const BATCH = 2048;
 const BATCH_BYTES = 32 * 2 ** 20;
 
-export interface Building extends Cloning {
+export interface Building extends Cloning, Writing {
   /** Files that are blobs of their own become links to them, which nobody may write through. */
   readonly hardLinks?: boolean | undefined;
 }
@@ -174,12 +174,12 @@ export async function buildFile(
 
 /** By the cheapest way that is there: a link if that was asked for, a clone where the file system has such, else written. */
 async function putLarge(blobs: Blobs, path: string, { mode, content }: FileToBuild, about: Building): Promise<void> {
-  const { tally, hardLinks, durable } = about;
-  if (hardLinks && (await linkContent(blobs, path, { mode, content }, tally))) return;
+  const { hardLinks, durable } = about;
+  if (hardLinks && (await linkContent(blobs, path, { mode, content }, about.tally))) return;
   if (await cloneContent(blobs, path, { mode, content }, about)) return;
   const fd = await open(path, CREATE, mode);
   try {
-    await writeContent(blobs, content, fd, tally);
+    await writeContent(blobs, content, fd, about);
     if (durable) await fsync(fd);
   } finally {
     await close(fd);

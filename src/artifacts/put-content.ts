@@ -17,6 +17,7 @@ export interface PutContext {
   readonly blobs: BlobWriter;
   readonly hash: Blake3;
   readonly tally: Tally;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -74,7 +75,7 @@ interface Piece {
 }
 
 /** Chunk by chunk, with the next ones on their way. */
-async function* piecesOf({ blobs, tally }: PutContext, source: ByteSource): AsyncGenerator<Piece> {
+async function* piecesOf({ blobs, tally, signal }: PutContext, source: ByteSource): AsyncGenerator<Piece> {
   async function readAt(at: number): Promise<Piece> {
     const buffer = await blobs.buffer();
     try {
@@ -96,6 +97,7 @@ async function* piecesOf({ blobs, tally }: PutContext, source: ByteSource): Asyn
   begin();
   try {
     for (;;) {
+      signal?.throwIfAborted();
       const { buffer, filled } = await ahead.shift()!;
       if (filled === CHUNK) while (ahead.length < (source.atOnce ?? 1)) begin();
       tally.bytes += filled;

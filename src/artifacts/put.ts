@@ -181,7 +181,7 @@ export async function put(
   const upload = await beginUpload(store, signal);
   try {
     if (upload.epoch !== blobs.epoch || blobs.isOutdated) await blobs.reload();
-    const root = await act({ blobs: writer, hash, tally }).catch(fileTrouble);
+    const root = await act({ blobs: writer, hash, tally, signal }).catch(fileTrouble);
     const bytes = writeRoot(root);
     const digest = hash.digest(bytes);
     // biome-ignore format: what names a blob before it is durable is what kills must show

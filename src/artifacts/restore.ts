@@ -62,7 +62,7 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
   const place = new Beside(target);
   try {
     checkRoom(extent, place);
-    const about: Building = { tally, hardLinks: options.hardLinks, durable: root.kind === 'file' };
+    const about: Building = { tally, signal, hardLinks: options.hardLinks, durable: root.kind === 'file' };
     if (root.kind === 'file') await buildFile(blobs, place.built, root, about);
     else await buildTree(blobs, root, place.built, about, options, there.is === 'short' ? there.missing : undefined);
     signal?.throwIfAborted();

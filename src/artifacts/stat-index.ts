@@ -68,8 +68,13 @@ export function openStatIndex(where: Where): StatIndex {
     },
     close() {
       known.return(undefined);
-      if (fd !== undefined) closeSync(fd);
-      rmSync(temporary, { force: true });
+      if (fd === undefined) return;
+      closeSync(fd);
+      try {
+        rmSync(temporary, { force: true });
+      } catch {
+        // Litter, which gc removes. The error that ended the put is the one to be heard of.
+      }
     },
   };
 }

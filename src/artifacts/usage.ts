@@ -1,4 +1,5 @@
-import { listArtifacts, readArtifact } from './artifact.js';
+import { IntegrityError } from '../core/error.js';
+import { readArtifacts } from './artifact.js';
 import type { Blobs } from './blobs.js';
 import { ARTIFACTS, CHUNKS, INDEXES, PACKS, QUARANTINE } from './layout.js';
 import { bytesOf } from './root.js';
@@ -12,6 +13,8 @@ export interface Usage {
   readonly artifacts: number;
   /** Each artifact for itself: what they share counts for each. */
   readonly artifactBytes: number;
+  /** Artifacts that cannot be read: what they are is not counted. */
+  readonly damaged: number;
   readonly chunks: Sum;
   readonly packs: Sum;
   /** Blobs in packs. */
@@ -21,11 +24,15 @@ export interface Usage {
 }
 
 /** What the store holds, and what it would hold if nothing were shared. */
-export async function usageOf(blobs: Blobs): Promise<Usage> {
-  let [artifacts, artifactBytes] = [0, 0];
-  for await (const { digest } of listArtifacts(blobs)) {
-    artifacts += 1;
-    artifactBytes += bytesOf(await readArtifact(blobs, digest));
+export async function usageOf(blobs: Blobs, signal?: AbortSignal): Promise<Usage> {
+  let [artifacts, artifactBytes, damaged] = [0, 0, 0];
+  for await (const { root } of readArtifacts(blobs)) {
+    signal?.throwIfAborted();
+    if (root instanceof IntegrityError) damaged += 1;
+    else {
+      artifacts += 1;
+      artifactBytes += bytesOf(root);
+    }
   }
   const sum = async (...prefixes: readonly string[]): Promise<Sum> => {
     const total = { count: 0, bytes: 0 };
@@ -39,6 +46,7 @@ export async function usageOf(blobs: Blobs): Promise<Usage> {
   return {
     artifacts,
     artifactBytes,
+    damaged,
     chunks: await sum(CHUNKS),
     packs: await sum(PACKS),
     packed: blobs.index.size,

@@ -25,8 +25,18 @@ export function writeNow(fd: number, bytes: Uint8Array, at = 0): void {
     done += fs.writeSync(fd, bytes, done, bytes.byteLength - done, at + done);
 }
 
+export interface Writing {
+  readonly tally: Tally;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Chunks side by side, each to its place; verified before the file gets its name. */
-export async function writeContent(blobs: Blobs, content: Content, fd: number, tally: Tally): Promise<void> {
+export async function writeContent(
+  blobs: Blobs,
+  content: Content,
+  fd: number,
+  { tally, signal }: Writing,
+): Promise<void> {
   const flight = new Flight(blobs.width);
   let at = 0;
   try {
@@ -34,6 +44,7 @@ export async function writeContent(blobs: Blobs, content: Content, fd: number, t
       for (const { digest, size } of chunks) {
         const from = at;
         at += size;
+        signal?.throwIfAborted();
         await flight.add(async () => {
           const run = new Run(fd, from, tally);
           await blobs.stream({ digest, size }, (piece) => run.add(piece));

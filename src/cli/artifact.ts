@@ -1,7 +1,9 @@
-import { existsSync, realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { chunksOf, entriesOf, listArtifacts, readArtifact } from '../artifacts/artifact.js';
+import { realpathSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { addAbortSignal } from 'node:stream';
+import { chunksOf, entriesOf, readArtifact, readArtifacts } from '../artifacts/artifact.js';
 import type { Entry } from '../artifacts/entry.js';
+import { statAt } from '../artifacts/file-trouble.js';
 import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
 import { putObject, putObjects } from '../artifacts/put-objects.js';
 import { type Restored, type RestoreOptions, restore } from '../artifacts/restore.js';
@@ -10,16 +12,20 @@ import { bytesOf, type Root } from '../artifacts/root.js';
 import { newTally } from '../artifacts/tally.js';
 import { usageOf } from '../artifacts/usage.js';
 import type { Digest } from '../core/brand.js';
+import { IntegrityError, StepasideError } from '../core/error.js';
 import { formatAge } from '../core/freshness.js';
 import { compileGlob } from '../core/glob.js';
-import { isTree, parseLocation } from '../core/location.js';
-import { ownIgnore } from '../preset.js';
+import { contains, isTree, type Location, parseLocation, type S3Location } from '../core/location.js';
+import { diskPath, ownIgnore } from '../preset.js';
 import { type AtArtifacts, findArtifact, onArtifacts } from './at-artifacts.js';
+import { namingArtifact } from './broken.js';
 import { bytesText } from './bytes-text.js';
 import { UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
+import { exitOf, failureOf, tellFailure } from './failure.js';
+import { Interrupted } from './interrupt.js';
 import { progress } from './progress.js';
-import { printable } from './terminal.js';
+import { type JsonList, printable } from './terminal.js';
 import { keepYoungHeapSmall } from './v8-flags.js';
 
 const VERBS: Readonly<Record<string, (at: AtArtifacts, words: readonly string[]) => Promise<Exit>>> = {
@@ -42,46 +48,102 @@ async function put(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
   const { args, terminal } = at;
   if (words.length === 0) throw new UsageError('put what?', 'artifact put PATH..., or - for what comes on stdin');
   await at.prepare();
-  const stored: object[] = [];
+  const artifacts: object[] = [];
+  const failed: unknown[] = [];
   for (const word of words) {
-    const { digest, root, tally } = await watched(at, 'put', (options) => {
-      return putWord(at, word, options);
-    });
-    stored.push({ path: word, digest, ...factsOf(root), storedBytes: tally.storedBytes });
-    if (!args.on('json')) terminal.data(`${digest}  ${printable(word)}`);
-    const there = Math.max(0, tally.bytes - tally.storedBytes);
-    terminal.note(
-      terminal.paint.dim(
-        `${bytesText(tally.bytes)} in ${tally.files} files; ${bytesText(tally.storedBytes)} stored, ${bytesText(there)} were there`,
-      ),
-    );
+    try {
+      const { digest, root, tally } = await watched(at, 'put', (options) => putWord(at, word, options));
+      artifacts.push({ path: word, digest, ...factsOf(root), storedBytes: tally.storedBytes });
+      if (!args.on('json')) terminal.data(`${digest}  ${printable(word)}`);
+      const there = Math.max(0, tally.bytes - tally.storedBytes);
+      terminal.note(
+        terminal.paint.dim(
+          `${bytesText(tally.bytes)} in ${tally.files} files; ${bytesText(tally.storedBytes)} stored, ${bytesText(there)} were there`,
+        ),
+      );
+    } catch (error) {
+      if (!(error instanceof UsageError) && !(error instanceof StepasideError)) throw error;
+      failed.push(error);
+      artifacts.push({ path: word, error: failureOf(error) });
+      tellFailure(error, terminal);
+    }
   }
-  if (args.on('json')) terminal.json('artifact put', { exitCode: EXIT.good, artifacts: stored });
-  return EXIT.good;
+  const exitCode = failed.reduce((worst: Exit, error) => Math.max(worst, exitOf(error)) as Exit, EXIT.good);
+  const worst = failed.find((error) => exitOf(error) === exitCode);
+  if (args.on('json'))
+    terminal.json('artifact put', {
+      exitCode,
+      artifacts,
+      ...(worst !== undefined && { error: failureOf(worst) }),
+    });
+  if (failed.length < words.length)
+    terminal.note(
+      terminal.paint.dim('what no record names is removed by gc 30 days after it was put; gc --keep DIGEST spares it'),
+    );
+  return exitCode;
 }
 
 /** A path here, a location anywhere, or stdin. */
 async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
-  const { args, terminal, blobs, places } = at;
-  if (word === '-') return putStream(blobs, process.stdin, options);
+  const { args, blobs, places, signal } = at;
+  // A pipe may stay silent for ever: nobody but the signal ends the waiting.
+  if (word === '-') return putStream(blobs, addAbortSignal(signal, process.stdin), options);
   const location = parseLocation(word);
   const [marker, links] = [args.one('marker'), args.on('links') ? ('keep' as const) : ('refuse' as const)];
   if (location.kind === 's3') {
+    if (contains(location, parseLocation(at.cache.uri))) throw wouldHoldItself(at, word);
     const { store, key } = places.at(location);
     return isTree(location)
       ? putObjects(blobs, store, key, { ...options, marker })
       : putObject(blobs, store, key, options);
   }
-  const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : word);
+  const path = await pathHere(at, location);
+  const there = statAt(path);
+  if (there === undefined) throw new UsageError(`there is no ${word}`);
+  if (!there.isDirectory() && isTree(location))
+    throw new UsageError(`${word} is a file, no folder`, `name it without a "/" at its end`);
+  if (holdsCache(at, path)) throw wouldHoldItself(at, word);
   const known = { ...options, strict: args.on('strict'), statsIn: await statsFolder(at, path) };
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) return putFileArtifact(blobs, path, known);
-  return putTree(blobs, path, { ...known, marker, links });
+  return there.isDirectory() ? putTree(blobs, path, { ...known, marker, links }) : putFileArtifact(blobs, path, known);
+}
+
+/** Also where either is reached by a link. One that could not be made is told by the first write. */
+function holdsCache({ cache, surroundings }: AtArtifacts, path: string): boolean {
+  const cachePath = diskPath(parseLocation(cache.uri), surroundings);
+  const isMade = cachePath !== undefined && statAt(cachePath) !== undefined && statAt(path) !== undefined;
+  return isMade && isIn(realpathSync(path), realpathSync(cachePath));
+}
+
+function wouldHoldItself({ cacheName }: AtArtifacts, word: string): UsageError {
+  return new UsageError(
+    `the cache ${cacheName} lies in ${word}: it would be stored in itself`,
+    'name what to keep, or a cache elsewhere by --cache',
+  );
+}
+
+const isIn = (folder: string, path: string) => !/^\.\.(\/|$)/.test(relative(folder, path));
+
+/**
+ * Where it lies on this machine. A volume is asked first whether it is mounted: what is written where it would be lies on
+ * another disk.
+ */
+async function pathHere(
+  { terminal, places, surroundings }: AtArtifacts,
+  location: Exclude<Location, S3Location>,
+): Promise<string> {
+  if (location.kind === 'volume') {
+    const { store, key } = places.at(location);
+    for await (const _ of store.list(key)) break;
+  }
+  return resolve(diskPath(location, { ...surroundings, folder: terminal.cwd })!);
 }
 
 /** Stamps are believed on disks of this machine alone: elsewhere others write, by clocks of their own. */
 async function statsFolder({ terminal, places, cacheFolder }: AtArtifacts, path: string) {
   if (places.at({ kind: 'file', path }).store.traits.remote) return undefined;
   const own = cacheFolder ?? join(terminal.cwd, '.stepaside');
+  // They would be a part of what is put.
+  if (isIn(path, own)) return undefined;
   await ownIgnore(own);
   return join(own, 'stats');
 }
@@ -90,14 +152,18 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
   const { args, terminal, blobs } = at;
   if (text === undefined || target === undefined || more.length > 0)
     throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or a location on S3, or - for stdout');
-  const digest = await findArtifact(blobs, text);
-  if (target === '-') return print(at, digest);
+  if (target === '-' && args.on('json'))
+    throw new UsageError('stdout cannot hold both, the bytes and --json', 'name a file to get it to');
+  const digest = await findArtifact(at, text);
+  if (target === '-') return namingArtifact(blobs, digest, () => print(at, digest));
   const patterns = args.all('only').map((pattern) => compileGlob(pattern));
   const { how, root, extent, tally } = await watched(at, 'get', (options) =>
-    getAt(at, digest, target, {
-      ...options,
-      ...(patterns.length > 0 && { only: (path: string) => patterns.some((pattern) => pattern.matches(path)) }),
-    }),
+    namingArtifact(blobs, digest, () =>
+      getAt(at, digest, target, {
+        ...options,
+        ...(patterns.length > 0 && { only: (path: string) => patterns.some((pattern) => pattern.matches(path)) }),
+      }),
+    ),
   );
   if (extent.entries === 0 && patterns.length > 0)
     throw new UsageError(
@@ -119,17 +185,15 @@ async function get(at: AtArtifacts, [text, target, ...more]: readonly string[]):
   return EXIT.good;
 }
 
-async function getAt(
-  { args, terminal, blobs, places, cacheFolder }: AtArtifacts,
-  digest: Digest,
-  target: string,
-  more: RestoreOptions,
-): Promise<Restored> {
+async function getAt(at: AtArtifacts, digest: Digest, target: string, more: RestoreOptions): Promise<Restored> {
+  const { args, blobs, places } = at;
   const options = { ...more, replace: args.on('replace') };
   const location = parseLocation(target);
   if (location.kind === 's3') return restoreObjects(blobs, digest, places.at(location), options);
-  const path = resolve(terminal.cwd, location.kind === 'file' ? location.path : target);
-  if (options.replace && cacheFolder !== undefined && isWithin(path, cacheFolder))
+  if (isTree(location) && (await readArtifact(blobs, digest)).kind === 'file')
+    throw new UsageError('a single file needs a place that does not end in "/"', `name the file, as in ${target}file`);
+  const path = await pathHere(at, location);
+  if (options.replace && holdsCache(at, path))
     throw new UsageError(`${target} holds the cache itself: all in it would go`, 'name another place');
   return restore(blobs, digest, path, {
     ...options,
@@ -138,62 +202,76 @@ async function getAt(
   });
 }
 
-/** Also where either is reached by a link. */
-function isWithin(folder: string, path: string): boolean {
-  const real = (one: string) => (existsSync(one) ? realpathSync(one) : one);
-  return `${real(path)}/`.startsWith(`${real(folder)}/`);
-}
-
 /** A file to stdout, each chunk verified before it is printed. */
 async function print({ blobs, terminal, signal }: AtArtifacts, digest: Digest): Promise<Exit> {
   const root = await readArtifact(blobs, digest);
   if (root.kind !== 'file') throw new UsageError('a tree cannot go to stdout', 'name a folder');
   for await (const chunks of chunksOf(blobs, root.content))
     for (const chunk of chunks) {
-      signal.throwIfAborted();
+      if (signal.aborted) throw new Interrupted('stdout got only a part of it: type it again');
       process.stdout.write(await blobs.read(chunk.digest));
       await terminal.drained();
     }
   return EXIT.good;
 }
 
-async function ls({ args, terminal, blobs }: AtArtifacts, words: readonly string[]): Promise<Exit> {
-  if (words.length > 0) return lsEntries({ args, terminal, blobs }, words);
+async function ls(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
+  if (words.length > 0) return lsEntries(at, words);
+  const { args, terminal, blobs, signal } = at;
   const list = args.on('json') ? terminal.jsonList('artifact ls', 'artifacts') : undefined;
-  let count = 0;
-  for await (const { digest, putAt } of listArtifacts(blobs)) {
+  let [count, damaged] = [0, 0];
+  for await (const { digest, putAt, root } of readArtifacts(blobs)) {
+    signal.throwIfAborted();
     count += 1;
-    const root = await readArtifact(blobs, digest);
-    const files = root.kind === 'tree' ? root.files : 1;
-    if (list) list.item({ digest, putAt, ...factsOf(root) });
-    else
-      terminal.data(
-        `${digest.slice(0, 19)}  ${root.kind}  ${bytesText(bytesOf(root)).padStart(10)}  ${String(files).padStart(8)} ${files === 1 ? 'file ' : 'files'}  ${formatAge(Math.max(0, Date.now() - putAt)).padStart(5)} old`,
-      );
+    if (root instanceof IntegrityError) {
+      damaged += 1;
+      if (list) list.item({ digest, putAt, error: failureOf(root) });
+      else terminal.data(`${digest.slice(0, 19)}  ${terminal.paint.bad('damaged')}  ${printable(root.message)}`);
+    } else if (list) list.item({ digest, putAt, ...factsOf(root) });
+    else terminal.data(artifactLine(digest, root, putAt));
     await terminal.drained();
   }
+  const exitCode = damaged > 0 ? EXIT.unsure : EXIT.good;
+  list?.end({ exitCode, damaged });
+  if (!list && count === 0) terminal.note(at.noCache ? noCacheNote(at) : 'no artifacts');
+  if (damaged > 0) tellDamaged(at, damaged);
+  return exitCode;
+}
+
+function artifactLine(digest: Digest, root: Root, putAt: number): string {
+  const files = root.kind === 'tree' ? root.files : 1;
+  return `${digest.slice(0, 19)}  ${root.kind}  ${bytesText(bytesOf(root)).padStart(10)}  ${String(files).padStart(8)} ${files === 1 ? 'file ' : 'files'}  ${formatAge(Math.max(0, Date.now() - putAt)).padStart(5)} old`;
+}
+
+const noCacheNote = ({ cacheName }: AtArtifacts) => `no artifacts: there is no cache at ${cacheName}`;
+
+function tellDamaged({ terminal }: AtArtifacts, damaged: number): void {
+  terminal.complain(
+    damaged === 1 ? '1 artifact is damaged' : `${damaged} artifacts are damaged`,
+    'stepaside verify --mend stores anew what a record says where it still lies',
+  );
+}
+
+async function lsEntries(at: AtArtifacts, words: readonly string[]): Promise<Exit> {
+  const { args, terminal, blobs } = at;
+  const list = args.on('json') ? terminal.jsonList('artifact ls', 'entries') : undefined;
+  for (const word of words) {
+    const digest = await findArtifact(at, word);
+    await namingArtifact(blobs, digest, () => lsOne(at, digest, list));
+  }
   list?.end({ exitCode: EXIT.good });
-  if (!list && count === 0) terminal.note('no artifacts');
   return EXIT.good;
 }
 
-async function lsEntries(
-  { args, terminal, blobs }: Pick<AtArtifacts, 'args' | 'terminal' | 'blobs'>,
-  words: readonly string[],
-): Promise<Exit> {
-  const list = args.on('json') ? terminal.jsonList('artifact ls', 'entries') : undefined;
-  for (const word of words) {
-    const digest = await findArtifact(blobs, word);
-    for await (const entries of entriesOf(blobs, await readArtifact(blobs, digest))) {
-      for (const entry of entries) {
-        if (list) list.item({ artifact: digest, ...entry });
-        else terminal.data(entryLine(entry));
-      }
-      await terminal.drained();
+async function lsOne({ terminal, blobs, signal }: AtArtifacts, digest: Digest, list: JsonList | undefined) {
+  for await (const entries of entriesOf(blobs, await readArtifact(blobs, digest))) {
+    signal.throwIfAborted();
+    for (const entry of entries) {
+      if (list) list.item({ artifact: digest, ...entry });
+      else terminal.data(entryLine(entry));
     }
+    await terminal.drained();
   }
-  list?.end({ exitCode: EXIT.good });
-  return EXIT.good;
 }
 
 function entryLine(entry: Entry): string {
@@ -202,19 +280,23 @@ function entryLine(entry: Entry): string {
   return `${entry.mode.toString(8).padStart(3, '0')}  ${String(entry.content.size).padStart(11)}  ${printable(entry.path)}`;
 }
 
-async function du({ args, terminal, blobs }: AtArtifacts): Promise<Exit> {
-  const usage = await usageOf(blobs);
-  if (args.on('json')) {
-    terminal.json('artifact du', { exitCode: EXIT.good, ...usage });
-    return EXIT.good;
+async function du(at: AtArtifacts, [extra]: readonly string[]): Promise<Exit> {
+  if (extra !== undefined) throw new UsageError(`artifact du takes no words, as ${extra}`);
+  const { args, terminal, blobs, signal } = at;
+  const usage = await usageOf(blobs, signal);
+  const exitCode = usage.damaged > 0 ? EXIT.unsure : EXIT.good;
+  if (args.on('json')) terminal.json('artifact du', { exitCode, ...usage });
+  else {
+    const row = (bytes: number, what: string) => terminal.data(`${bytesText(bytes).padStart(10)}  ${what}`);
+    row(usage.artifactBytes, `in ${usage.artifacts} artifacts, as they are restored`);
+    row(usage.chunks.bytes, `in ${usage.chunks.count} chunks`);
+    row(usage.packs.bytes, `in ${usage.packs.count} packs of ${usage.packed} small blobs`);
+    row(usage.lists.bytes, `in ${usage.lists.count} lists and indexes`);
+    if (usage.quarantine.count > 0) row(usage.quarantine.bytes, `put aside: ${usage.quarantine.count} bad blobs`);
+    if (at.noCache) terminal.note(noCacheNote(at));
   }
-  const row = (bytes: number, what: string) => terminal.data(`${bytesText(bytes).padStart(10)}  ${what}`);
-  row(usage.artifactBytes, `in ${usage.artifacts} artifacts, as they are restored`);
-  row(usage.chunks.bytes, `in ${usage.chunks.count} chunks`);
-  row(usage.packs.bytes, `in ${usage.packs.count} packs of ${usage.packed} small blobs`);
-  row(usage.lists.bytes, `in ${usage.lists.count} lists and indexes`);
-  if (usage.quarantine.count > 0) row(usage.quarantine.bytes, `put aside: ${usage.quarantine.count} bad blobs`);
-  return EXIT.good;
+  if (usage.damaged > 0) tellDamaged(at, usage.damaged);
+  return exitCode;
 }
 
 const factsOf = (root: Root) =>

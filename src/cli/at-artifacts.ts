@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { listArtifacts } from '../artifacts/artifact.js';
-import type { Blobs } from '../artifacts/blobs.js';
-import { isDigest } from '../artifacts/layout.js';
+import { statAt } from '../artifacts/file-trouble.js';
+import { artifactKey, isDigest } from '../artifacts/layout.js';
 import type { Digest } from '../core/brand.js';
 import type { Config } from '../core/config.js';
-import { type OpenArtifacts, openArtifacts, type Surroundings } from '../preset.js';
+import { parseLocation } from '../core/location.js';
+import { diskPath, type OpenArtifacts, openArtifacts, type Surroundings } from '../preset.js';
 import { type Args, type Command, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
-import { interruptible } from './interrupt.js';
+import { Interrupted, interruptible } from './interrupt.js';
 import { loadSurroundings, loadWork } from './load.js';
 import type { Terminal } from './terminal.js';
 
@@ -17,6 +18,10 @@ export interface AtArtifacts extends OpenArtifacts {
   readonly terminal: Terminal;
   readonly surroundings: Surroundings & { readonly config: Config };
   readonly signal: AbortSignal;
+  /** For people: its whole path where it is a folder. */
+  readonly cacheName: string;
+  /** It would be a folder, and nobody has made it. */
+  readonly noCache: boolean;
 }
 
 /** For commands about artifacts: those of the workflow's cache where there is a file, else of --cache, else .stepaside/. */
@@ -29,10 +34,19 @@ export function onArtifacts(act: (at: AtArtifacts) => Promise<Exit>): Command {
     const surroundings = loaded?.surroundings ?? (await loadSurroundings(args, terminal));
     if (!surroundings) return EXIT.usage;
     const uri = args.one('cache') ?? (terminal.env['STEPASIDE_CACHE'] || loaded?.workflow.cache || '.stepaside/');
+    const path = diskPath(parseLocation(uri), surroundings);
+    const there = path === undefined ? undefined : statAt(path);
+    if (there?.isDirectory() === false)
+      throw new UsageError(`the cache ${path} is a file, no folder`, 'name a folder or a bucket by --cache');
+    const cacheName = path ?? uri;
+    const noCache = path !== undefined && there === undefined;
     const interrupts = interruptible();
     const artifacts = await openArtifacts(uri, surroundings);
     try {
-      return await act({ ...artifacts, args, terminal, surroundings, signal: interrupts.signal });
+      return await act({ ...artifacts, args, terminal, surroundings, signal: interrupts.signal, cacheName, noCache });
+    } catch (error) {
+      const isOurs = interrupts.by() !== undefined && error instanceof Error && error.name === 'AbortError';
+      throw isOurs ? new Interrupted() : error;
     } finally {
       interrupts.stop();
       await artifacts.close();
@@ -41,12 +55,17 @@ export function onArtifacts(act: (at: AtArtifacts) => Promise<Exit>): Command {
 }
 
 /** A digest as people write it: whole, or as much of it as is unique. */
-export async function findArtifact(blobs: Blobs, text: string): Promise<Digest> {
+export async function findArtifact(
+  { blobs, cacheName }: Pick<AtArtifacts, 'blobs' | 'cacheName'>,
+  text: string,
+): Promise<Digest> {
   const wanted = text.startsWith('blake3-') ? text : `blake3-${text}`;
-  if (isDigest(wanted)) return wanted;
   const found: Digest[] = [];
-  for await (const { digest } of listArtifacts(blobs)) if (digest.startsWith(wanted)) found.push(digest);
+  if (isDigest(wanted)) {
+    if ((await blobs.store.head(artifactKey(wanted))) !== undefined) found.push(wanted);
+  } else for await (const { digest } of listArtifacts(blobs)) if (digest.startsWith(wanted)) found.push(digest);
   if (found.length === 1) return found[0]!;
-  if (found.length === 0) throw new UsageError(`no artifact has the digest ${text}`, 'see stepaside artifact ls');
+  if (found.length === 0)
+    throw new UsageError(`no artifact has the digest ${text} in ${cacheName}`, 'see stepaside artifact ls');
   throw new UsageError(`${found.length} artifacts begin with ${text}`, 'write more of it');
 }

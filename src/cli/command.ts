@@ -6,6 +6,10 @@ export interface CommandSpec {
   readonly name: string;
   readonly summary: string;
   readonly usage: string;
+  /** How many words it takes at most, where more would mean nothing. */
+  readonly mostWords?: number;
+  /** Its first word, where that is a command of its own. */
+  readonly verbs?: readonly string[];
   readonly examples: readonly (readonly [line: string, what: string])[];
   readonly options: readonly OptionSpec[];
   /** Prose below the options. */

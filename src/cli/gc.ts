@@ -15,7 +15,7 @@ import { printable } from './terminal.js';
 export const gc = onArtifacts(async (at) => {
   const { args, blobs, cache, signal } = at;
   const graceMs = ageOf(args);
-  const keep = await Promise.all(args.all('keep').map((text) => findArtifact(blobs, text)));
+  const keep = await Promise.all(args.all('keep').map((text) => findArtifact(at, text)));
   const clock = await blobs.store.abilities.clock?.().catch(() => undefined);
   if (!blobs.store.traits.strongList)
     throw new UsageError(

@@ -25,3 +25,12 @@ export function interruptible(): Interrupts {
     },
   };
 }
+
+/** Somebody asked a command to end before it had. */
+export class Interrupted extends Error {
+  readonly hint: string;
+  constructor(hint = 'nothing was left half (of a tree on S3, no object): type it again') {
+    super('interrupted');
+    this.hint = hint;
+  }
+}

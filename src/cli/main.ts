@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
-import { StepasideError } from '../core/error.js';
 import { suggest } from '../spec/suggest.js';
-import { type CommandSpec, UsageError } from './command.js';
+import { type Args, type CommandSpec, UsageError } from './command.js';
 import { COMMANDS } from './commands.js';
 import { EXIT, type Exit } from './exit.js';
+import { exitOf, failureOf, tellFailure } from './failure.js';
 import { helpFor, overview } from './help.js';
 import { COMMON } from './options.js';
 import { parseWords } from './parse.js';
 import { openTerminal, type Terminal } from './terminal.js';
 
 void main(process.argv.slice(2)).then((exit) => {
-  process.exitCode = exit;
+  // It is set already where stdout could not be written to.
+  process.exitCode ??= exit;
 });
 
 async function main([name, ...words]: readonly string[]): Promise<Exit> {
@@ -21,61 +22,59 @@ async function main([name, ...words]: readonly string[]): Promise<Exit> {
     return EXIT.good;
   }
   const command = COMMANDS.find((c) => c.name === name);
-  if (!command) return unknownCommand(name, plain());
+  let args: Args | undefined;
   try {
-    const args = parseWords(words, [...command.options, ...COMMON]);
+    if (!command) throw unknownCommand(name);
+    args = parseWords(words, [...command.options, ...COMMON]);
     const terminal = openTerminal({ quiet: args.on('quiet'), verbose: args.on('verbose') });
     if (args.on('help')) return showHelp(name, terminal);
+    refuseWords(command, args.words);
     const run = await command.load();
     return await run(args, terminal);
   } catch (error) {
-    return explain(error, command, plain(), words.includes('--json'));
+    const exit = exitOf(error);
+    const usageHint = `see stepaside ${name} --help`;
+    // Words that cannot be parsed still say what language the answer is to be in.
+    const json = args?.on('json') ?? words.includes('--json');
+    const title = command ? titleOf(command, args?.words ?? words) : name;
+    if (json) plain().jsonError(title, { exitCode: exit, error: failureOf(error, usageHint) });
+    tellFailure(error, plain(), usageHint);
+    return exit;
   }
+}
+
+/** As the documents of what went well are called. */
+function titleOf({ name, verbs = [] }: CommandSpec, [verb]: readonly string[]): string {
+  return verb !== undefined && verbs.includes(verb) ? `${name} ${verb}` : name;
+}
+
+function refuseWords({ name, mostWords }: CommandSpec, words: readonly string[]): void {
+  if (mostWords === undefined || words.length <= mostWords) return;
+  const extra = words[mostWords]!;
+  throw new UsageError(
+    mostWords === 0 ? `${name} takes no words, as ${extra}` : `${name} takes no more words: ${extra}`,
+  );
 }
 
 function showHelp(name: string | undefined, terminal: Terminal): Exit {
   const command = COMMANDS.find((c) => c.name === name);
-  if (name !== undefined && !command) return unknownCommand(name, terminal);
+  if (name !== undefined && !command) {
+    tellFailure(unknownCommand(name), terminal);
+    return EXIT.usage;
+  }
   terminal.data(command ? helpFor(command, terminal.paint) : overview(COMMANDS, version(), terminal.paint));
   return EXIT.good;
 }
 
-function unknownCommand(name: string, terminal: Terminal): Exit {
+function unknownCommand(name: string): UsageError {
   const near = suggest(
     name,
     COMMANDS.map((c) => c.name),
   );
-  terminal.complain(
+  return new UsageError(
     `there is no command ${name}`,
     near === undefined ? 'see stepaside --help' : `did you mean ${near}?`,
   );
-  return EXIT.usage;
-}
-
-/** One clear error, no stack trace: a trace is for bugs, and only a bug gets here as anything else. */
-function explain(error: unknown, command: CommandSpec, terminal: Terminal, json: boolean): Exit {
-  const exit = exitOf(error);
-  if (json && exit !== EXIT.failed && error instanceof Error) {
-    const { code = 'usage', hint } = error as { code?: string; hint?: string | undefined };
-    terminal.json(command.name, {
-      exitCode: exit,
-      error: { code, message: error.message, ...(hint === undefined ? {} : { hint }) },
-    });
-  }
-  if (error instanceof UsageError)
-    terminal.complain(error.message, error.hint ?? `see stepaside ${command.name} --help`);
-  else if (error instanceof StepasideError) terminal.complain(`${error.message} [${error.code}]`, error.hint);
-  else
-    terminal.complain(
-      `this is a bug in Stepaside: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    );
-  return exit;
-}
-
-function exitOf(error: unknown): Exit {
-  if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof StepasideError) return error.code.startsWith('config/') ? EXIT.usage : EXIT.unsure;
-  return EXIT.failed;
 }
 
 function version(): string {

@@ -8,14 +8,15 @@ import { findKey } from './records.js';
 import { printable } from './terminal.js';
 
 /** Records that the words and options mean; all conditions must hold. */
-async function select({ args, engine }: AtCache): Promise<readonly Found[]> {
+async function select(at: AtCache): Promise<readonly Found[]> {
+  const { args, engine } = at;
   const [step, age, image, producer] = ['step', 'older-than', 'image', 'producer'].map((name) => args.one(name));
   if (args.words.length === 0 && [step, age, image, producer].every((one) => one === undefined))
     throw new UsageError('which records?', 'name KEYs, or give --step, --older-than, --image or --producer');
   const parsed = age === undefined ? undefined : parseDuration(age);
   if (parsed && !parsed.ok) throw new UsageError(`--older-than ${age}: a duration as in 3d or 72h`);
   const keys = new Set<string>();
-  for (const word of args.words) keys.add(await findKey(engine, word));
+  for (const word of args.words) keys.add(await findKey(at, word, `${word} is a step: --step ${word}`));
   const found: Found[] = [];
   const source =
     keys.size > 0 ? [...keys].map((key) => recordsOfKey(engine, key as Found['key'])) : [allRecords(engine)];

@@ -13,11 +13,12 @@ import { printable } from './terminal.js';
 const SHOWN_PARTS = 10;
 
 /** A record as people read it, and the runs that reused it. */
-export const show = onCache(async ({ args, terminal, engine }) => {
+export const show = onCache(async (at) => {
+  const { args, terminal, engine } = at;
   const [word] = args.words;
   if (word === undefined || args.words.length > 1)
     throw new UsageError('which KEY?', 'stepaside ls shows them; the first characters do');
-  const key = await findKey(engine, word);
+  const key = await findKey(at, word, `${word} is a step: stepaside ls ${word} shows its keys`);
   const found: Found[] = [];
   for await (const one of recordsOfKey(engine, key)) found.push(one);
   const runs = new Map<number, string[]>();

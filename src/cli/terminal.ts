@@ -10,6 +10,8 @@ export interface Terminal {
   json(command: string, body: Readonly<Record<string, unknown>>): void;
   /** The same for any number of items, none of them held: `{..., [name]: [item, item, ...], ...end}`. */
   jsonList(command: string, name: string): JsonList;
+  /** A document about what went wrong; where a list has begun, the end of that one: stdout holds one document. */
+  jsonError(command: string, body: Readonly<Record<string, unknown>>): void;
   /** What was written has gone out: asked now and then, it keeps a long answer from piling up in memory. */
   drained(): Promise<void>;
   /** For people. Silent with -q. */
@@ -58,28 +60,39 @@ const surviving = new WeakSet<NodeJS.WritableStream>();
 function survive(stream: NodeJS.WriteStream): void {
   if (surviving.has(stream)) return;
   surviving.add(stream);
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') process.exitCode = 1;
+  let isTold = false;
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return;
+    process.exitCode = 1;
+    // Every further line fails as well.
+    if (stream === process.stdout && !isTold) say(`error: cannot write to stdout: ${code}`);
+    isTold = true;
   });
 }
+
+/** Opened where something is to be said: most looks say nothing there. */
+function say(line: string): void {
+  survive(process.stderr);
+  process.stderr.write(`${line}\n`);
+}
+
+/** Of stdout, whoever opened the terminal: an error is told by another one. */
+let openList: JsonList | undefined;
 
 export function openTerminal(options: { readonly quiet: boolean; readonly verbose: boolean }): Terminal {
   const { env, stdout } = process;
   survive(stdout);
   const paint = painter(colours(env, stdout.isTTY === true));
-  // Opened where something is to be said: most looks say nothing there.
-  const say = (line: string) => {
-    survive(process.stderr);
-    process.stderr.write(`${line}\n`);
-  };
+  const json: Terminal['json'] = (command, body) =>
+    void stdout.write(`${JSON.stringify({ stepaside: JSON_VERSION, command, ...body }, null, 2)}\n`);
   return {
     env,
     cwd: process.cwd(),
     paint,
     verbose: options.verbose,
     data: (line) => void stdout.write(`${line}\n`),
-    json: (command, body) =>
-      void stdout.write(`${JSON.stringify({ stepaside: JSON_VERSION, command, ...body }, null, 2)}\n`),
+    json,
+    jsonError: (command, body) => (openList ? openList.end(body) : json(command, body)),
     jsonList(command, name) {
       const { [name]: _, ...head } = { stepaside: JSON_VERSION, command, [name]: undefined };
       let before = `${JSON.stringify(head, null, 2).slice(0, -2)},\n  ${JSON.stringify(name)}: [`;
@@ -87,14 +100,16 @@ export function openTerminal(options: { readonly quiet: boolean; readonly verbos
         stdout.write(`${before}\n    ${json}`);
         before = ',';
       };
-      return {
+      openList = {
         item: (body) => text(JSON.stringify(body)),
         text,
         end(body) {
+          openList = undefined;
           const rest = JSON.stringify(body, null, 2).slice(1);
           stdout.write(`${before === ',' ? '' : before}\n  ],${rest}\n`);
         },
       };
+      return openList;
     },
     drained: () =>
       stdout.writableNeedDrain && !stdout.destroyed

@@ -1,6 +1,7 @@
 import { newTally } from '../artifacts/tally.js';
 import { verify as verifyArtifacts } from '../artifacts/verify.js';
 import type { Digest } from '../core/brand.js';
+import { StoreError } from '../core/error.js';
 import { onArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { type Args, UsageError } from './command.js';
@@ -12,18 +13,28 @@ import { printable } from './terminal.js';
 export const verify = onArtifacts(async (at) => {
   const { args, terminal, blobs, signal } = at;
   const share = shareOf(args);
+  const budgetBytes = sizeOf(args);
+  // "Nothing is broken" would be said of another place than the one that was meant.
+  if (at.noCache)
+    throw new StoreError(
+      'store/no-bucket',
+      `there is no cache at ${at.cacheName}`,
+      { store: at.cacheName },
+      { hint: 'name it by --cache, or go where the workflow is' },
+    );
   const tally = newTally();
   const stop = progress({ terminal, tally, verb: 'verify', quiet: args.on('json') || args.on('quiet') });
   const found = await verifyArtifacts(blobs, {
     level: args.on('full') ? 'full' : share === undefined ? 'index' : 'sample',
     share,
-    budgetBytes: sizeOf(args),
+    budgetBytes,
     after: args.one('after'),
     signal,
     tally,
   }).finally(stop);
   const mended = args.on('mend') ? await mendAll(at, found.broken) : new Map<Digest, string>();
-  const broken = found.broken.filter(({ digest }) => !mended.has(digest));
+  const left = args.on('mend') ? { hint: 'no record says where it still lies: put it again' } : {};
+  const broken = found.broken.flatMap((one) => (mended.has(one.digest) ? [] : [{ ...one, ...left }]));
   const wrong = broken.length > 0 || (found.bad.length > 0 && !args.on('mend'));
   const exit = wrong ? EXIT.failed : EXIT.good;
   if (args.on('json')) {
@@ -35,7 +46,8 @@ export const verify = onArtifacts(async (at) => {
   for (const { digest, key } of found.bad) terminal.data(`${paint.bad('bad   ')}  ${digest}  in ${key}: put aside`);
   for (const [digest, step] of mended)
     terminal.data(`${paint.good('mended')}  ${digest}  from where ${printable(step)} left it`);
-  for (const { digest, why } of broken) terminal.data(`${paint.bad('broken')}  ${digest}  ${why}`);
+  for (const { digest, why, hint } of broken)
+    terminal.data(`${paint.bad('broken')}  ${digest}  ${why}${hint === undefined ? '' : `; ${hint}`}`);
   const read =
     found.checkedObjects > 0 ? `, ${found.checkedObjects} objects read (${bytesText(found.checkedBytes)})` : '';
   terminal.data(`${found.artifacts} artifacts, ${broken.length} broken${read}`);

@@ -1,12 +1,14 @@
 import { durationText } from '../core/duration-text.js';
 import { REASONS } from '../core/reason.js';
+import type { Workflow } from '../core/step.js';
+import { graphOf, type Selection } from '../engine/graph.js';
 import { newRun } from '../engine/journal.js';
 import { describeDifference } from '../engine/nearest.js';
 import { type Planned, planWorkflow } from '../engine/plan.js';
-import { type Command, UsageError } from './command.js';
+import { type Args, type Command, UsageError } from './command.js';
 import { askedOf, engineFor, selectionOf } from './engine.js';
 import { EXIT } from './exit.js';
-import { loadWork } from './load.js';
+import { loadWork, selectInstances } from './load.js';
 import { plain } from './plan.js';
 import { describeSighting } from './sighting-line.js';
 import { printable, type Terminal } from './terminal.js';
@@ -18,13 +20,11 @@ export const why: Command = async (args, terminal) => {
   const { workflow, surroundings } = loaded;
   const engine = await engineFor({ args, terminal, surroundings, cache: workflow.cache });
   try {
-    const selection = selectionOf(workflow, args);
-    // Its needs are looked at as well: whether they run decides what can be said of it.
-    const chosen = new Set(selection.chosen.map(({ name }) => name));
+    const chosen = new Set([...selectInstances(workflow, args.words)].map(({ name }) => name));
     const planned = await planWorkflow(
       engine,
       workflow,
-      { ...askedOf(args, newRun()), selection, materialize: false },
+      { ...askedOf(args, newRun()), selection: lookedAt(workflow, args, chosen), materialize: false },
       (one) => (chosen.has(one.node.instance.name) ? one : undefined),
     );
     const told = planned.filter((one) => one !== undefined);
@@ -43,6 +43,18 @@ export const why: Command = async (args, terminal) => {
   }
 };
 
+/**
+ * A run of the whole workflow is what is explained: whether others who read from a step have to run decides what becomes
+ * of it, and so do the steps that it and they need. Force alone is meant for the named steps.
+ */
+function lookedAt(workflow: Workflow, args: Args, names: ReadonlySet<string>): Selection {
+  if (args.on('force')) return selectionOf(workflow, args);
+  const whole = { chosen: [...selectInstances(workflow, [])], named: false, only: false };
+  const reached = new Set(graphOf(workflow, whole).filter(({ instance }) => names.has(instance.name)));
+  for (const node of reached) for (const follower of node.followers) reached.add(follower);
+  return { ...whole, chosen: [...reached].map(({ instance }) => instance) };
+}
+
 const ACTIONS = {
   skip: 'is avoided',
   restore: 'would be restored',
@@ -56,6 +68,8 @@ function explain({ node, verdict, seen, nearest }: Planned, terminal: Terminal):
   terminal.data(
     `${paint.bold(printable(node.instance.name))} ${ACTIONS[verdict.action]}: ${REASONS[verdict.reason]} (${verdict.reason})`,
   );
+  if (verdict.reason === 'not-needed')
+    terminal.data(`  run ${printable(node.instance.name)}, or --materialize, brings them back`);
   for (const { about, fact } of verdict.because) terminal.data(`  ${printable(about)}: ${printable(fact)}`);
   if (seen.outputs.length > 0) terminal.data('  what is there:');
   for (const { sighting } of seen.outputs)

@@ -58,6 +58,11 @@ describe('keep: artifact', () => {
     w.remove('report.txt');
     expect(await w.run()).toMatchObject({ code: 0, train: 'avoided not-needed', report: 'avoided kept-artifact' });
     expect(w.read('report.txt')).toBe('a');
+    const why = await stepaside(['why', 'train'], { cwd: w.cwd });
+    expect(why.stdout).toMatch(
+      /^train is avoided: .*\(not-needed\)\n {2}run train, or --materialize, brings them back$/m,
+    );
+    expect((await stepaside(['plan'], { cwd: w.cwd })).stdout).toMatch(/^skip +train +not-needed/m);
     expect(await w.run(['--materialize'])).toMatchObject({ code: 0, train: 'avoided kept-artifact' });
     expect(w.read('model/deep/w')).toBe('weights\n');
     expect(statSync(w.at('model/deep/w')).mode & 0o100).toBe(0o100);
