@@ -65,7 +65,7 @@ export class BlobWriter {
     });
     await this.#writes.add(async () => {
       try {
-        await this.#blobs.store.write(packKey(digest), bytes);
+        await this.#blobs.store.write(packKey(digest), bytes, { namedByDigest: true });
         await this.#blobs.acquit(digest);
         this.#written.push({ pack: digest, rows });
       } finally {
@@ -131,7 +131,7 @@ export class BlobWriter {
         const key = chunkKey(digest);
         // Not its bytes: whether they are still the right ones is asked by `verify`, and by every restore.
         if ((await this.#blobs.store.head(key))?.size === size) return;
-        await this.#blobs.store.write(key, bytes);
+        await this.#blobs.store.write(key, bytes, { namedByDigest: true });
         this.#tally.storedBytes += size;
       } finally {
         this.giveBack(buffer);

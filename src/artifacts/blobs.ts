@@ -1,5 +1,5 @@
 import type { Digest } from '../core/brand.js';
-import { IntegrityError } from '../core/error.js';
+import { IntegrityError, StoreError } from '../core/error.js';
 import type { Blake3 } from '../hash.js';
 import type { Store } from '../store/store.js';
 import type { BlobIndex, IndexedPack, Spot } from './blob-index.js';
@@ -27,6 +27,7 @@ export class Blobs {
   /** How many calls pay at once. */
   readonly width: number;
   #stored: StoredIndex = EMPTY;
+  #shunned: ReadonlySet<Digest> = new Set();
   #outdated = false;
 
   private constructor(store: Store, hash: Blake3) {
@@ -60,9 +61,10 @@ export class Blobs {
     return this.#stored.packs;
   }
 
-  /** Of two copies of a blob the one in a pack that is not `shunned` is taken. */
-  async reload(shunned?: ReadonlySet<Digest>): Promise<void> {
+  /** Of two copies of a blob the one in a pack that is not `shunned` is taken, until another set is named. */
+  async reload(shunned = this.#shunned): Promise<void> {
     this.#outdated = false;
+    this.#shunned = shunned;
     this.#stored = await readStoredIndex(this, shunned);
   }
 
@@ -104,6 +106,7 @@ export class Blobs {
       const isGone = looks > 1 && (await epochOf(this.store)) === this.epoch;
       if (isGone) throw missing(lost[0]!.digest);
       await this.reload();
+      if (lost.some(({ digest }) => !this.index.has(digest))) await this.adopt();
       left = lost;
     }
   }
@@ -161,11 +164,11 @@ export class Blobs {
     if (at === size && hash.digest() === digest) return;
     // biome-ignore format: the broken form is compiled out of the package; the campaigns on bad bytes must catch it
     if (__SABOTAGE__ === 'unverified-blobs' && at === size) return;
-    await this.secondLook(digest).catch(() => {});
+    await this.secondLook(digest);
     throw wrongBytes(digest);
   }
 
-  /** What is not in the index is a chunk of its own - or was written by somebody else since we looked, or is lost. */
+  /** What is not in the index is a chunk of its own - or was written or moved by somebody else since we looked, or is lost. */
   async #locate(wanted: readonly Wanted[]): Promise<{ chunks: Wanted[]; packed: Placed[]; lost: Wanted[] }> {
     const chunks: Wanted[] = [];
     const packed: Placed[] = [];
@@ -175,29 +178,20 @@ export class Blobs {
       if (spot !== undefined) packed.push({ ...want, spot });
       else (want.size <= PACKED ? unsure : chunks).push(want);
     }
-    if (unsure.length === 0) return { chunks, packed, lost: [] };
     const there = await Promise.all(unsure.map(({ digest }) => this.store.head(chunkKey(digest))));
+    const lost = unsure.filter((_, i) => there[i] === undefined);
     chunks.push(...unsure.filter((_, i) => there[i] !== undefined));
-    const unknown = unsure.filter((_, i) => there[i] === undefined);
-    if (unknown.length === 0) return { chunks, packed, lost: [] };
-    await this.reload();
-    if (unknown.some(({ digest }) => !this.index.has(digest))) await this.adopt();
-    const lost: Wanted[] = [];
-    for (const want of unknown) {
-      const spot = this.index.find(want.digest);
-      if (spot === undefined) lost.push(want);
-      else packed.push({ ...want, spot });
-    }
     return { chunks, packed, lost };
   }
 
   async #right(digest: Digest, size: number, found: Buffer, spot?: Spot): Promise<Buffer> {
-    let bytes: Buffer | undefined = found;
+    let bytes = found;
     if (this.hash.digest(bytes) !== digest) {
       // biome-ignore format: the broken form is compiled out of the package; the campaigns on bad bytes must catch it
       if (__SABOTAGE__ === 'unverified-blobs') return bytes;
-      bytes = await this.secondLook(digest, spot).catch(() => undefined);
-      if (bytes === undefined) throw wrongBytes(digest);
+      const again = await this.secondLook(digest, spot);
+      if (typeof again === 'string') throw wrongBytes(digest);
+      bytes = again;
     }
     if (size !== -1 && bytes.byteLength !== size)
       throw new IntegrityError('integrity/size', `${digest} has ${bytes.byteLength} bytes, not ${size}`);
@@ -206,19 +200,25 @@ export class Blobs {
 
   /**
    * The bytes of a blob that were wrong once. Only what is wrong again is so in the store, and not on its way to us: it
-   * is put aside, so that the next put stores the blob anew. Nothing else is lost: the bytes are kept.
+   * is put `aside`, so that the next put stores the blob anew. Nothing else is lost: the bytes are kept. `left`: what is
+   * larger than any blob, or could not be read again or written, stays where it is; `gone`: a sweeper took it.
    */
-  async secondLook(digest: Digest, spot?: Spot): Promise<Buffer | undefined> {
-    const bytes = await (spot === undefined
-      ? readBytes(this.store, chunkKey(digest), CHUNK)
-      : readBytes(this.store, packKey(spot.pack), spot.size, { offset: spot.at, length: spot.size }));
-    if (bytes !== undefined && this.hash.digest(bytes) === digest) return bytes;
-    this.#outdated = true;
-    // What is not there any more was taken by a sweeper, and what is larger than any blob is too large to be carried.
-    if (bytes === undefined) return undefined;
-    await this.store.write(quarantineKey(digest, spot?.pack), bytes);
-    if (spot === undefined) await this.store.remove(chunkKey(digest));
-    return undefined;
+  async secondLook(digest: Digest, spot?: Spot): Promise<Buffer | 'aside' | 'left' | 'gone'> {
+    const key = spot === undefined ? chunkKey(digest) : packKey(spot.pack);
+    try {
+      const bytes = await (spot === undefined
+        ? readBytes(this.store, key, CHUNK)
+        : readBytes(this.store, key, spot.size, { offset: spot.at, length: spot.size }));
+      if (bytes !== undefined && this.hash.digest(bytes) === digest) return bytes;
+      this.#outdated = true;
+      if (bytes === undefined) return (await this.store.head(key)) === undefined ? 'gone' : 'left';
+      await this.store.write(quarantineKey(digest, spot?.pack), bytes);
+      if (spot === undefined) await this.store.remove(key);
+      return 'aside';
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return 'left';
+    }
   }
 
   /** A pack that was written anew under its old name: what was put aside of it before says nothing of it any more. */

@@ -3,6 +3,7 @@ import type { IndexedPack } from './blob-index.js';
 import type { Blobs } from './blobs.js';
 import { digestIn } from './layout.js';
 import { type Keeping, Marks } from './marks.js';
+import { pinned } from './pins.js';
 import { repack } from './repack.js';
 import { type Doomed, type Survey, survey } from './survey.js';
 import { renewIndexes, staleIndexes } from './tidy-indexes.js';
@@ -39,11 +40,11 @@ export async function collect(blobs: Blobs, options: CollectOptions): Promise<Co
   const old = now() - graceMs;
   const marks = new Marks(blobs);
   const look = async () => {
-    const keep = await keeping();
+    const [keep, pins] = [await keeping(), await pinned(blobs)];
     const before = Math.min(old, keep.since ?? old);
     // biome-ignore format: the broken form is compiled out of the package; the campaign on writers and sweepers must catch it
     if (__SABOTAGE__ !== 'single-mark' || marks.kept === 0)
-    await marks.all(keep, before, signal);
+    await marks.all({ ...keep, pins }, before, signal);
     return survey(blobs, marks, before);
   };
 
@@ -62,7 +63,7 @@ export async function collect(blobs: Blobs, options: CollectOptions): Promise<Co
 
   const copied =
     found.sparse.length === 0 ? new Set<Digest>() : await repack(blobs, marks, packsOf(found.sparse), signal);
-  const sweep = await beginSweep(blobs.store, now, waitMs);
+  const sweep = await beginSweep(blobs.store, now, waitMs, signal);
   if (sweep === undefined) return { kept: marks.kept, doomed: [], removedBytes: 0, ended: 'busy' };
   let gone: readonly Doomed[];
   try {
@@ -80,7 +81,7 @@ export async function collect(blobs: Blobs, options: CollectOptions): Promise<Co
   } finally {
     await sweep.end();
   }
-  await blobs.reload();
+  await blobs.reload(new Set());
   return { kept: marks.kept, doomed: gone, removedBytes: gone.reduce((sum, { size }) => sum + size, 0), ended: 'done' };
 }
 

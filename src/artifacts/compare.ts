@@ -14,18 +14,32 @@ import { walkFolder } from './walk-folder.js';
 /** `same`: all of it. `short`: these are missing, and all that is there belongs to it. `other`: anything else. */
 export type Comparison =
   | { readonly is: 'same' | 'other' }
-  | { readonly is: 'short'; readonly missing: ReadonlySet<string> };
+  | { readonly is: 'short'; readonly missing: ReadonlySet<string>; readonly bytes: number };
+
+class Missing {
+  readonly #paths = new Set<string>();
+  #bytes = 0;
+
+  add(entry: Entry): void {
+    this.#paths.add(entry.path);
+    if (entry.kind === 'file') this.#bytes += entry.content.size;
+  }
+
+  get comparison(): Comparison {
+    return this.#paths.size === 0 ? { is: 'same' } : { is: 'short', missing: this.#paths, bytes: this.#bytes };
+  }
+}
 
 /** What lies in a folder against an artifact, by content. Both come in one order, so neither is held. */
 export async function compareTree(blobs: Blobs, root: Root, folder: string): Promise<Comparison> {
-  const missing = new Set<string>();
+  const missing = new Missing();
   const walk = walkFolder(folder);
   let at = walk.next();
   for await (const entries of entriesOf(blobs, root)) {
     for (const entry of entries) {
       const order = at.done ? 1 : compareUtf8(orderOf(at.value as Entry), orderOf(entry));
       if (order < 0) return { is: 'other' };
-      if (order > 0) missing.add(entry.path);
+      if (order > 0) missing.add(entry);
       else {
         if (at.value!.kind !== entry.kind || !(await isRight(blobs.hash, `${folder}/${entry.path}`, entry)))
           return { is: 'other' };
@@ -33,8 +47,7 @@ export async function compareTree(blobs: Blobs, root: Root, folder: string): Pro
       }
     }
   }
-  if (!at.done) return { is: 'other' };
-  return missing.size === 0 ? { is: 'same' } : { is: 'short', missing };
+  return at.done ? missing.comparison : { is: 'other' };
 }
 
 /** The same of some paths, whatever else lies in the folder: `missing` are those that are not there, or not right. */
@@ -44,15 +57,15 @@ export async function comparePaths(
   folder: string,
   wants: (path: string) => boolean,
 ): Promise<Comparison> {
-  const missing = new Set<string>();
+  const missing = new Missing();
   for await (const entries of entriesOf(blobs, root))
     for (const entry of entries)
       if (
         wants(entry.path) &&
         !(isBelow(folder, entry) && (await isRight(blobs.hash, `${folder}/${entry.path}`, entry)))
       )
-        missing.add(entry.path);
-  return missing.size === 0 ? { is: 'same' } : { is: 'short', missing };
+        missing.add(entry);
+  return missing.comparison;
 }
 
 /** There, of its kind, and not through a link. */
@@ -65,7 +78,7 @@ function isBelow(folder: string, { kind, path }: Entry): boolean {
 }
 
 /** Undefined also where a file lies in place of a folder above it. */
-export function lstatOf(path: string): fs.Stats | undefined {
+function lstatOf(path: string): fs.Stats | undefined {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {

@@ -21,11 +21,13 @@ export const SWEEP = `${VERSION}/sweep`;
 /** Up to where all bytes have been verified, while that goes on. */
 export const VERIFIED = `${VERSION}/verified`;
 export const UPLOADS = `${VERSION}/uploads/`;
+export const PINS = `${VERSION}/pins/`;
 
 export const chunkKey = (digest: Digest): StoreKey => sharded('chunks', digest);
 export const artifactKey = (digest: Digest): StoreKey => sharded('artifacts', digest);
 export const packKey = (digest: Digest): StoreKey => joinKey(VERSION, 'packs', digest);
 export const indexKey = (digest: Digest): StoreKey => joinKey(VERSION, 'indexes', digest);
+export const pinKey = (digest: Digest): StoreKey => joinKey(VERSION, 'pins', digest);
 export const uploadKey = (id: string): StoreKey => joinKey(VERSION, 'uploads', id);
 /** Bad bytes, kept for whoever wants to know; the name says of which blob, and of which pack where it was in one. */
 export const quarantineKey = (digest: Digest, pack?: Digest): StoreKey =>

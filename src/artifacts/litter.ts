@@ -6,7 +6,7 @@ import type { Doomed } from './survey.js';
 
 /** What processes of ours leave when they are killed: files and folders of exactly such names. */
 const LEFT = new RegExp(`^${TEMPORARY.replaceAll('.', '\\.')}[0-9]+-[0-9a-f]{16}$`);
-/** Where a restore puts what it replaced, beside the place. */
+/** Where a restore puts what it replaced: beside the place, or in it where it is a mount. */
 export const TRASH = `${TEMPORARY}trash`;
 /** The names in there begin with the time. */
 const TRASHED = /^([0-9]{13})-[0-9]+-[0-9a-z]+$/;

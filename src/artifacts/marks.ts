@@ -33,26 +33,32 @@ export class Marks {
   }
 
   /** Every root that something keeps or that is young, and all it needs; those read to the end are not read again. */
-  async all({ kept, dropped }: Keeping, before: number, signal: AbortSignal | undefined): Promise<void> {
+  async all(
+    { kept, dropped, pins }: Keeping & { readonly pins: ReadonlySet<Digest> },
+    before: number,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     if (dropped) this.#dropped = dropped;
     for await (const { digest, putAt } of listArtifacts(this.#blobs)) {
       signal?.throwIfAborted();
       if (this.#whole.has(digest)) continue;
-      if (putAt < before && !kept.has(digest) && !this.#roots.has(digest)) continue;
+      if (putAt < before && !kept.has(digest) && !pins.has(digest) && !this.#roots.has(digest)) continue;
       this.#roots.add(digest);
-      // Twice, as nothing that went wrong on its way to us may cost a chunk.
-      if ((await this.#mark(digest)) || (await this.#mark(digest))) this.#whole.add(digest);
+      // Nothing that went wrong on its way to us may cost a chunk; what is missing was looked for twice already.
+      let is = await this.#mark(digest);
+      if (is === 'broken') is = await this.#mark(digest);
+      if (is === 'whole') this.#whole.add(digest);
     }
   }
 
-  /** False for a broken one, which keeps what can still be read of it: it is read again in each look, since it may be mended. */
-  async #mark(root: Digest): Promise<boolean> {
+  /** A broken one keeps what can still be read of it, and is read again in each look, since it may be mended. */
+  async #mark(root: Digest): Promise<'whole' | 'broken' | 'missing'> {
     try {
       for await (const blob of blobsOf(this.#blobs, root)) this.#live.add(blob);
-      return true;
+      return 'whole';
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error;
-      return false;
+      return error.code === 'integrity/missing' ? 'missing' : 'broken';
     }
   }
 

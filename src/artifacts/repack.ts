@@ -93,7 +93,7 @@ class Copies {
     const { store, hash } = this.#blobs;
     const bytes = this.#pack.finish();
     const pack = hash.digest(bytes);
-    await store.write(packKey(pack), bytes);
+    await store.write(packKey(pack), bytes, { namedByDigest: true });
     this.#written.push({ pack, rows: Buffer.from(this.#pack.rows) });
     this.#pack.clear();
   }

@@ -52,27 +52,46 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
   const extent = await wantedOf(blobs, root, only);
   tally.totalBytes = extent.bytes;
   const done = (how: Restored['how']): Restored => ({ root, how, extent, tally });
-  const wasThere = fs.existsSync(target);
+  const wasThere = isThere(target);
   const there = await compare(blobs, root, target, only);
   if (there.is === 'same' || (only !== undefined && extent.entries === 0)) return done('kept');
-  if (there.is === 'other' && wasThere && (!options.replace || only !== undefined)) {
+  /** What may not be removed is asked for before anything is built, which takes long, and once more before it would go. */
+  const refuseStrangers = async () => {
+    if (there.is !== 'other' || options.replace || !isThere(target)) return;
+    if (!wasThere)
+      throw new StoreError('store/conflict', `${target} has come to be there meanwhile`, { store: target });
     const stranger = await strangerIn(blobs, root, target);
     if (stranger !== undefined) throw inTheWay({ store: stranger }, digest, root);
-  }
+  };
+  await refuseStrangers();
   const place = new Beside(target);
   try {
-    checkRoom(extent, place);
+    checkRoom(there.is === 'short' ? there.bytes : extent.bytes, place);
     const about: Building = { tally, signal, hardLinks: options.hardLinks, durable: root.kind === 'file' };
     if (root.kind === 'file') await buildFile(blobs, place.built, root, about);
     else await buildTree(blobs, root, place.built, about, options, there.is === 'short' ? there.missing : undefined);
     signal?.throwIfAborted();
     if (there.is === 'short') await fill(place, there.missing, { over: only !== undefined });
-    else await place.swap();
-    if (options.keepOld) await place.keepOld();
+    else {
+      await refuseStrangers();
+      await place.swap({ keepOld: options.keepOld === true });
+    }
   } finally {
     await place.remove();
   }
   return done(there.is === 'short' ? 'filled' : wasThere ? 'replaced' : 'new');
+}
+
+/** A link that leads nowhere is neither: what it leads to may be a disk that is not here right now. */
+function isThere(target: string): boolean {
+  if (fs.existsSync(target)) return true;
+  if (fs.lstatSync(target, { throwIfNoEntry: false }) === undefined) return false;
+  throw new StoreError(
+    'store/conflict',
+    `${target} is a link that leads nowhere`,
+    { store: target },
+    { hint: 'bring back what it leads to, or remove it' },
+  );
 }
 
 export function inTheWay(facts: StoreFacts, digest: Digest, root: Root): StoreError {
@@ -105,7 +124,10 @@ async function compare(blobs: Blobs, root: Root, target: string, only: RestoreOp
   const stats = fs.statSync(target, { throwIfNoEntry: false });
   if (stats === undefined) return { is: 'other' };
   if (root.kind === 'tree') {
-    if (!stats.isDirectory()) return { is: 'other' };
+    if (!stats.isDirectory()) {
+      if (only === undefined) return { is: 'other' };
+      throw new StoreError('store/conflict', `${target} is no folder`, { store: target }, { hint: 'name a folder' });
+    }
     return only === undefined ? compareTree(blobs, root, target) : comparePaths(blobs, root, target, only);
   }
   const right = stats.isFile() && (await isRight(blobs.hash, fs.realpathSync(target), fileEntry(root)));
@@ -115,10 +137,10 @@ async function compare(blobs: Blobs, root: Root, target: string, only: RestoreOp
 const fileEntry = ({ mode, content }: FileRoot): Entry => ({ kind: 'file', path: '', mode, content });
 
 /** What a list declares is asked for before it is unpacked: a disk is not filled to find out that it is too small. */
-function checkRoom({ bytes }: Extent, { folder }: Beside): void {
+function checkRoom(bytes: number, { folder }: Beside): void {
   const { bavail, bsize } = fs.statfsSync(folder);
   if (bytes <= bavail * bsize) return;
-  const message = `${folder} has room for ${bavail * bsize} bytes, and the artifact has ${bytes}`;
+  const message = `${folder} has room for ${bavail * bsize} bytes, and ${bytes} are to be written`;
   throw new StoreError('store/too-large', message, { store: folder });
 }
 

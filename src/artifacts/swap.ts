@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreError } from '../core/error.js';
 import { TEMPORARY } from '../core/parts.js';
@@ -16,33 +16,36 @@ const fsync = promisify(fs.fsync);
  */
 export class Beside {
   readonly target: string;
-  /** What is built. Not there yet. */
-  readonly built: string;
-  readonly #folder: string;
-  readonly #own: string;
-  /** What was replaced. */
-  readonly #old: string;
-  /** It could not be put back, and lies in #old alone. */
+  /** The file system that all of it lies on. */
+  readonly folder: string;
+  #own: string;
+  /** What was replaced lies there alone, since it could be neither put back nor put away. */
   #isStranded = false;
 
   constructor(path: string) {
     this.target = realTarget(resolve(path));
-    // A mount cannot be renamed, and a shell in a folder that was would sit in the old one: there all of it takes place inside.
-    this.#folder = isMount(this.target) || holdsUs(this.target) ? this.target : dirname(this.target);
-    this.#own = join(this.#folder, `${TEMPORARY}${process.pid}-${randomBytes(8).toString('hex')}`);
+    // A mount cannot be renamed, and whoever sits in a folder that was would sit in the old one: there it takes place inside.
+    this.folder = isMount(this.target) || isHere(this.target) ? this.target : dirname(this.target);
+    this.#own = join(this.folder, `${TEMPORARY}${process.pid}-${randomBytes(8).toString('hex')}`);
     fs.mkdirSync(this.#own, { mode: 0o700 });
-    this.built = join(this.#own, 'new');
-    this.#old = join(this.#own, 'old');
   }
 
-  /** The file system that all of it lies on. */
-  get folder(): string {
-    return this.#folder;
+  /** What is built. Not there yet. */
+  get built(): string {
+    return join(this.#own, 'new');
   }
 
-  /** The built for the old: at any moment the target is the old, nothing (or a part of either, inside of it), or the new. */
-  async swap(): Promise<void> {
-    const moves = this.#folder === this.target ? await this.#movesInside() : this.#moves();
+  /** What was replaced. */
+  get #old(): string {
+    return join(this.#own, 'old');
+  }
+
+  /**
+   * The built for the old: at any moment the target is the old, nothing (or a part of either, inside of it), or the new. The
+   * old goes to the trash, until gc, or away.
+   */
+  async swap({ keepOld }: { readonly keepOld: boolean }): Promise<void> {
+    const moves = this.folder === this.target ? await this.#movesInside() : this.#moves();
     const made: (readonly [from: string, to: string])[] = [];
     try {
       for (const [from, to] of moves) {
@@ -50,18 +53,16 @@ export class Beside {
         made.push([from, to]);
       }
     } catch (error) {
-      for (const [from, to] of made.reverse()) {
-        try {
-          fs.renameSync(to, from);
-        } catch {
-          this.#isStranded = true;
-        }
-      }
-      if (!this.#isStranded) throw error;
-      const message = `${this.target} could not be replaced, nor put back: what was there lies in ${this.#old}`;
-      throw new StoreError('store/unavailable', message, { store: this.target }, { cause: error });
+      if (takenBack(made)) throw error;
+      throw this.#stranded('could not be replaced, nor put back', error);
     }
-    await syncFolder(this.#folder);
+    try {
+      await syncFolder(this.folder);
+      if (keepOld) await this.#trash();
+    } catch (error) {
+      if (!fs.existsSync(this.#old)) throw error;
+      throw this.#stranded('was replaced, but it may not be on the disk, or what it was could not be put away', error);
+    }
   }
 
   #moves(): (readonly [from: string, to: string])[] {
@@ -80,12 +81,31 @@ export class Beside {
     ];
   }
 
-  /** What was replaced goes to the trash, until gc. */
-  async keepOld(): Promise<void> {
+  async #trash(): Promise<void> {
     if (!fs.existsSync(this.#old)) return;
-    const trash = join(this.#folder, TRASH);
+    const trash = join(this.folder, TRASH);
     await mkdir(trash, { recursive: true });
     await rename(this.#old, join(trash, `${Date.now()}-${process.pid}-${Math.random().toString(36).slice(2)}`));
+  }
+
+  /** Under a name that gc does not take for what the dead left. */
+  #stranded(what: string, cause: unknown): StoreError {
+    this.#isStranded = true;
+    const kept = join(this.folder, `${TEMPORARY}old-${randomBytes(8).toString('hex')}`);
+    try {
+      fs.renameSync(this.#own, kept);
+      this.#own = kept;
+    } catch {
+      // Then it keeps the name it has.
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `${this.target} ${what} (${why}): what was there lies in ${this.#old}`;
+    return new StoreError(
+      'store/unavailable',
+      message,
+      { store: this.target },
+      { hint: 'move it where you want it', cause },
+    );
   }
 
   /** Most often nothing is left in it. */
@@ -99,6 +119,19 @@ export class Beside {
   }
 }
 
+/** False where some of it could not be. */
+function takenBack(made: readonly (readonly [from: string, to: string])[]): boolean {
+  let isBack = true;
+  for (const [from, to] of [...made].reverse()) {
+    try {
+      fs.renameSync(to, from);
+    } catch {
+      isBack = false;
+    }
+  }
+  return isBack;
+}
+
 function realTarget(wanted: string): string {
   if (fs.existsSync(wanted)) return fs.realpathSync(wanted);
   fs.mkdirSync(dirname(wanted), { recursive: true });
@@ -110,16 +143,13 @@ function isMount(path: string): boolean {
   return here?.isDirectory() === true && (here.dev !== above.dev || here.ino === above.ino);
 }
 
-/** Whether the folder that we were started in is this one, or lies in it. */
-function holdsUs(path: string): boolean {
-  let here: string;
+/** Whether it is the folder that we were started in. */
+function isHere(path: string): boolean {
   try {
-    here = fs.realpathSync(process.cwd());
+    return path === fs.realpathSync(process.cwd());
   } catch {
     return false; // removed under our feet
   }
-  const way = relative(path, here);
-  return way === '' || !(way === '..' || way.startsWith('../'));
 }
 
 /** A name is on the disk only after this. */

@@ -72,6 +72,7 @@ class Sign {
   readonly #store: Store;
   #beat = 0;
   #timer: NodeJS.Timeout | undefined;
+  #shown: Promise<void> = Promise.resolve();
 
   constructor(store: Store, kind = '') {
     this.#store = store;
@@ -84,11 +85,15 @@ class Sign {
   }
 
   keep(): void {
-    this.#timer = setInterval(() => void this.show().catch(() => {}), UPLOAD_BEAT_MS).unref();
+    this.#timer = setInterval(() => {
+      this.#shown = this.show().catch(() => {});
+    }, UPLOAD_BEAT_MS).unref();
   }
 
   async withdraw(): Promise<void> {
     clearInterval(this.#timer);
+    // One that is on its way would come after the removal, and nobody would take it away.
+    await this.#shown;
     await this.#store.remove(this.key);
   }
 }
@@ -155,7 +160,13 @@ export interface Sweeping {
 }
 
 /** Keeps writers and other sweepers out; undefined if those at work did not end within `waitMs`. */
-export async function beginSweep(store: Store, now: () => number, waitMs: number): Promise<Sweeping | undefined> {
+export async function beginSweep(
+  store: Store,
+  now: () => number,
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<Sweeping | undefined> {
+  const call = signal && { signal };
   const began = performance.now();
   const isLate = () => performance.now() - began > waitMs;
   const sign = new Sign(store, SWEEPER);
@@ -168,20 +179,24 @@ export async function beginSweep(store: Store, now: () => number, waitMs: number
     shown = began;
   }
   async function end(): Promise<void> {
-    await say(store, { state: 'done', epoch, beat });
-    await sign.withdraw();
+    // Whoever has not begun must not say for somebody else that it is over.
+    try {
+      if (beat > 0) await say(store, { state: 'done', epoch, beat });
+    } finally {
+      await sign.withdraw();
+    }
   }
-  // One sweeper at a time: of two who begin together each sees the other, and both give way for a while.
-  for (;;) {
-    await sign.show();
-    if (!(await anySign(store, now, { sweepers: true, but: sign.key }))) break;
-    await sign.withdraw();
-    if (isLate()) return undefined;
-    await sleep(20 + Math.random() * 200);
-  }
-  sign.keep();
   try {
-    await untilSwept(store, undefined);
+    // One sweeper at a time: of two who begin together each sees the other, and both give way for a while.
+    for (;;) {
+      await sign.show();
+      if (!(await anySign(store, now, { sweepers: true, but: sign.key }))) break;
+      await sign.withdraw();
+      if (isLate()) return undefined;
+      await sleep(20 + Math.random() * 200, undefined, call);
+    }
+    sign.keep();
+    await untilSwept(store, signal);
     await show();
     // biome-ignore format: the broken form is compiled out of the package; the campaign on writers and sweepers must catch it
     if (__SABOTAGE__ !== 'uploads-unseen')
@@ -190,7 +205,7 @@ export async function beginSweep(store: Store, now: () => number, waitMs: number
         await end();
         return undefined;
       }
-      await sleep(pause);
+      await sleep(pause, undefined, call);
       if (performance.now() - shown > BEAT_MS) await show();
     }
   } catch (error) {

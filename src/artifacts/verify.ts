@@ -7,7 +7,7 @@ import type { Spot } from './blob-index.js';
 import type { Blobs } from './blobs.js';
 import { readBytes } from './bytes.js';
 import { type Content, isStored, readChunkList } from './content.js';
-import { CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey, VERIFIED } from './layout.js';
+import { artifactKey, CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, packKey, VERIFIED } from './layout.js';
 import { newTally, type Tally } from './tally.js';
 import { epochOf } from './truce.js';
 
@@ -30,8 +30,8 @@ export interface Verified {
   readonly artifacts: number;
   /** Artifacts that cannot be restored as the store is: who asks for one gets a miss. */
   readonly broken: readonly { readonly digest: Digest; readonly why: string }[];
-  /** Blobs whose bytes were wrong: put aside, so that the next put stores them anew. */
-  readonly bad: readonly { readonly digest: Digest; readonly key: string }[];
+  /** Blobs whose bytes were wrong: put aside, so that the next put stores them anew, or left where that could not be done. */
+  readonly bad: readonly { readonly digest: Digest; readonly key: string; readonly left?: true }[];
   readonly checkedObjects: number;
   readonly checkedBytes: number;
   /** The last key that was checked, where the budget did not do for all. */
@@ -48,13 +48,8 @@ export async function verify(blobs: Blobs, options: VerifyOptions): Promise<Veri
     await blobs.reload();
     await blobs.adopt();
   }
-  for (;;) {
-    const lists = await checkLists(blobs, options);
-    // What a sweeper moved or took meanwhile is not broken.
-    if (lists.broken.length === 0 || (await epochOf(blobs.store)) === blobs.epoch) return { ...lists, ...bytes };
-    await blobs.reload();
-    await blobs.adopt();
-  }
+  const lists = await checkLists(blobs, options);
+  return { ...lists, ...bytes };
 }
 
 /** With a budget: from where the last one ended, and where this one ends is written down. */
@@ -79,26 +74,53 @@ async function verifiedUpTo(store: Store): Promise<string | undefined> {
 }
 
 async function checkLists(blobs: Blobs, { signal }: VerifyOptions): Promise<Pick<Verified, 'artifacts' | 'broken'>> {
-  const broken: { digest: Digest; why: string }[] = [];
   const chunks = new Set<Digest>();
   for await (const { key } of blobs.store.list(CHUNKS)) {
     const digest = digestIn(key);
     if (digest !== undefined) chunks.add(digest);
   }
   let artifacts = 0;
+  let broken = new Map<Digest, string>();
   for await (const { digest } of listArtifacts(blobs)) {
     signal?.throwIfAborted();
     artifacts += 1;
-    try {
-      for await (const blob of blobsOf(blobs, digest))
-        if (!blobs.index.has(blob) && !chunks.has(blob))
-          throw new IntegrityError('integrity/missing', `${blob} is gone`);
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error;
-      broken.push({ digest, why: error.message });
-    }
+    const why = await whyBroken(blobs, digest, async (chunk) => chunks.has(chunk));
+    if (why !== undefined) broken.set(digest, why);
   }
-  return { artifacts, broken };
+  // What was put, moved or taken away meanwhile is not broken: by what is there now, and as long as somebody sweeps.
+  for (let epoch: string | undefined; broken.size > 0 && epoch !== blobs.epoch; ) {
+    await blobs.reload();
+    await blobs.adopt();
+    const suspects = broken.keys();
+    broken = new Map();
+    for (const digest of suspects) {
+      const why = await whyBroken(
+        blobs,
+        digest,
+        async (chunk) => (await blobs.store.head(chunkKey(chunk))) !== undefined,
+      );
+      if (why === undefined) continue;
+      if ((await blobs.store.head(artifactKey(digest))) === undefined) artifacts -= 1;
+      else broken.set(digest, why);
+    }
+    epoch = await epochOf(blobs.store);
+  }
+  return { artifacts, broken: [...broken].map(([digest, why]) => ({ digest, why })) };
+}
+
+async function whyBroken(
+  blobs: Blobs,
+  digest: Digest,
+  isChunk: (blob: Digest) => Promise<boolean>,
+): Promise<string | undefined> {
+  try {
+    for await (const blob of blobsOf(blobs, digest))
+      if (!blobs.index.has(blob) && !(await isChunk(blob))) return `${blob} is gone`;
+    return undefined;
+  } catch (error) {
+    if (error instanceof IntegrityError) return error.message;
+    throw error;
+  }
 }
 
 /** Every blob that an artifact needs, its lists among them. */
@@ -123,7 +145,7 @@ async function* listedBlobs(blobs: Blobs, content: Content, list: Digest): Async
 async function checkBytes(blobs: Blobs, options: VerifyOptions) {
   const { level, share = 0.01, budgetBytes = Number.POSITIVE_INFINITY, after, signal, random = Math.random } = options;
   const { tally = newTally() } = options;
-  const bad: { digest: Digest; key: string }[] = [];
+  const bad: { digest: Digest; key: string; left?: true }[] = [];
   let [checkedObjects, checkedBytes] = [0, 0];
   let last: string | undefined;
   const packed = packsOf(blobs);
@@ -137,7 +159,7 @@ async function checkBytes(blobs: Blobs, options: VerifyOptions) {
         return { bad, checkedObjects, checkedBytes, ...(last !== undefined && { next: last }) };
       const wrong =
         prefix === CHUNKS ? await checkChunk(blobs, digest) : await checkPack(blobs, digest, packed.get(digest) ?? []);
-      for (const one of wrong) bad.push({ digest: one, key });
+      for (const one of wrong) bad.push({ ...one, key });
       checkedObjects += 1;
       checkedBytes += size;
       tally.files += 1;
@@ -148,28 +170,32 @@ async function checkBytes(blobs: Blobs, options: VerifyOptions) {
   return { bad, checkedObjects, checkedBytes };
 }
 
-async function checkChunk(blobs: Blobs, digest: Digest): Promise<readonly Digest[]> {
+type Bad = Pick<Verified['bad'][number], 'digest' | 'left'>;
+
+async function checkChunk(blobs: Blobs, digest: Digest): Promise<readonly Bad[]> {
   const bytes = await readBytes(blobs.store, chunkKey(digest), CHUNK);
-  if (bytes !== undefined && blobs.hash.digest(bytes) === digest) return [];
-  // What a sweeper took is not bad.
-  if (bytes === undefined && (await blobs.store.head(chunkKey(digest))) === undefined) return [];
-  return (await blobs.secondLook(digest)) === undefined ? [digest] : [];
+  return bytes !== undefined && blobs.hash.digest(bytes) === digest ? [] : badAgain(blobs, digest);
 }
 
 async function checkPack(
   blobs: Blobs,
   pack: Digest,
   spots: readonly (readonly [Digest, Spot])[],
-): Promise<readonly Digest[]> {
+): Promise<readonly Bad[]> {
   const bytes = await readBytes(blobs.store, packKey(pack), PACK + PACKED);
-  if (bytes === undefined && (await blobs.store.head(packKey(pack))) === undefined) return [];
-  const bad: Digest[] = [];
+  const bad: Bad[] = [];
   for (const [digest, spot] of spots) {
     const blob = bytes?.subarray(spot.at, spot.at + spot.size);
-    if (blob !== undefined && blobs.hash.digest(blob) === digest) continue;
-    if ((await blobs.secondLook(digest, spot)) === undefined) bad.push(digest);
+    if (blob === undefined || blobs.hash.digest(blob) !== digest) bad.push(...(await badAgain(blobs, digest, spot)));
   }
   return bad;
+}
+
+/** What a sweeper took is not bad. */
+async function badAgain(blobs: Blobs, digest: Digest, spot?: Spot): Promise<readonly Bad[]> {
+  const found = await blobs.secondLook(digest, spot);
+  if (found === 'aside') return [{ digest }];
+  return found === 'left' ? [{ digest, left: true }] : [];
 }
 
 function packsOf(blobs: Blobs): ReadonlyMap<Digest, (readonly [Digest, Spot])[]> {

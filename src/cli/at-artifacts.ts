@@ -59,13 +59,20 @@ export async function findArtifact(
   { blobs, cacheName }: Pick<AtArtifacts, 'blobs' | 'cacheName'>,
   text: string,
 ): Promise<Digest> {
-  const wanted = text.startsWith('blake3-') ? text : `blake3-${text}`;
-  const found: Digest[] = [];
+  const wanted = wholeOf(text);
+  const known: Digest[] = [];
   if (isDigest(wanted)) {
-    if ((await blobs.store.head(artifactKey(wanted))) !== undefined) found.push(wanted);
-  } else for await (const { digest } of listArtifacts(blobs)) if (digest.startsWith(wanted)) found.push(digest);
+    if ((await blobs.store.head(artifactKey(wanted))) !== undefined) known.push(wanted);
+  } else for await (const { digest } of listArtifacts(blobs)) known.push(digest);
+  return findDigest(known, text, `no artifact has the digest ${text} in ${cacheName}`);
+}
+
+/** The same, of those that are `known`. */
+export function findDigest(known: Iterable<Digest>, text: string, none: string): Digest {
+  const found = [...known].filter((digest) => digest.startsWith(wholeOf(text)));
   if (found.length === 1) return found[0]!;
-  if (found.length === 0)
-    throw new UsageError(`no artifact has the digest ${text} in ${cacheName}`, 'see stepaside artifact ls');
+  if (found.length === 0) throw new UsageError(none, 'see stepaside artifact ls');
   throw new UsageError(`${found.length} artifacts begin with ${text}`, 'write more of it');
 }
+
+const wholeOf = (text: string) => (text.startsWith('blake3-') ? text : `blake3-${text}`);

@@ -38,6 +38,7 @@ export const gc = onArtifacts(async (at) => {
   });
   const litter: Doomed[] = [];
   for await (const one of litterIn(await folders(at), { graceMs, now: Date.now })) {
+    signal.throwIfAborted();
     litter.push(one);
     if (!dryRun) await removeLitter(one);
   }

@@ -62,10 +62,11 @@ function survive(stream: NodeJS.WriteStream): void {
   surviving.add(stream);
   let isTold = false;
   stream.on('error', ({ code }: NodeJS.ErrnoException) => {
-    if (code === 'EPIPE') return;
+    // What goes to stderr is for people: the answer is right without it.
+    if (code === 'EPIPE' || stream !== process.stdout) return;
     process.exitCode = 1;
     // Every further line fails as well.
-    if (stream === process.stdout && !isTold) say(`error: cannot write to stdout: ${code}`);
+    if (!isTold) say(`error: cannot write to stdout: ${code}`);
     isTold = true;
   });
 }
@@ -114,8 +115,11 @@ export function openTerminal(options: { readonly quiet: boolean; readonly verbos
     drained: () =>
       stdout.writableNeedDrain && !stdout.destroyed
         ? new Promise((done) => {
-            stdout.once('drain', done);
-            stdout.once('close', done);
+            const go = () => {
+              stdout.off('drain', go).off('close', go);
+              done();
+            };
+            stdout.on('drain', go).on('close', go);
           })
         : Promise.resolve(),
     note: (line) => (options.quiet ? undefined : say(line)),

@@ -43,7 +43,8 @@ export const verify = onArtifacts(async (at) => {
     return exit;
   }
   const { paint } = terminal;
-  for (const { digest, key } of found.bad) terminal.data(`${paint.bad('bad   ')}  ${digest}  in ${key}: put aside`);
+  for (const { digest, key, left } of found.bad)
+    terminal.data(`${paint.bad('bad   ')}  ${digest}  in ${key}: ${left ? 'could not be put aside' : 'put aside'}`);
   for (const [digest, step] of mended)
     terminal.data(`${paint.good('mended')}  ${digest}  from where ${printable(step)} left it`);
   for (const { digest, why, hint } of broken)

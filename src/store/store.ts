@@ -62,6 +62,8 @@ export interface ListOptions extends CallOptions {
 }
 export interface WriteOptions extends CallOptions {
   readonly ifAbsent?: boolean;
+  /** The key says what the bytes are, and whoever reads them asks: on their way they need no more than a guard against accidents. */
+  readonly namedByDigest?: boolean;
 }
 
 export type Written = { readonly written: true; readonly etag?: string } | { readonly written: false };

@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type CollectOptions, collect } from '../../src/artifacts/collect.js';
+import { pin, unpin } from '../../src/artifacts/pins.js';
 import { putStream, putTree } from '../../src/artifacts/put.js';
 import { restore } from '../../src/artifacts/restore.js';
 import { beginSweep } from '../../src/artifacts/truce.js';
@@ -73,6 +74,23 @@ describe('collect', () => {
     await expect(restore(await openBlobs(store), second, join(folder, 'no'))).rejects.toMatchObject({
       code: 'integrity/missing',
     });
+  });
+
+  it('what is pinned stays, and so does what is being pinned while it sweeps', async () => {
+    const { store, one, second } = await two();
+    await pin(await openBlobs(store), one);
+    let pinning: Promise<void> | undefined;
+    let looks = 0;
+    const keeping = async () => {
+      // It has looked what there is, and is about to delete: who pins now waits, and is told that it is gone.
+      if (looks++ === 1) pinning = pin(await openBlobs(store), second).then(undefined, ({ code }) => code);
+      return { kept: new Map<Digest, string>() };
+    };
+    expect(await collect(await openBlobs(store), options([], { keeping }))).toMatchObject({ ended: 'done', kept: 1 });
+    expect(await pinning).toBe('integrity/missing');
+    expect(await verify(await openBlobs(store), { level: 'full' })).toMatchObject({ artifacts: 1, broken: [] });
+    await unpin(await openBlobs(store), one);
+    expect(await collect(await openBlobs(store), options([]))).toMatchObject({ ended: 'done', kept: 0 });
   });
 
   it('what is young stays, whether anything keeps it or not', async () => {

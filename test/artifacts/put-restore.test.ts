@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { chunksOf } from '../../src/artifacts/artifact.js';
 import { BlobWriter } from '../../src/artifacts/blob-writer.js';
 import type { Content } from '../../src/artifacts/content.js';
+import { litterIn } from '../../src/artifacts/litter.js';
 import { putFileArtifact, putStream, putTree } from '../../src/artifacts/put.js';
 import { putContent } from '../../src/artifacts/put-content.js';
 import { restore } from '../../src/artifacts/restore.js';
@@ -12,6 +13,7 @@ import type { FileRoot } from '../../src/artifacts/root.js';
 import { newTally } from '../../src/artifacts/tally.js';
 import { fsStore } from '../../src/drivers/fs.js';
 import { memoryStore } from '../../src/drivers/memory.js';
+import type { Store } from '../../src/store/store.js';
 import { pick, randomFrom, seedOfRun } from '../conformance/random.js';
 import { folderWith } from '../rig/cli.js';
 import { allKeys, bytesOf, openBlobs, type Random, readAll, snapshot } from './rig.js';
@@ -271,6 +273,51 @@ describe('trees', () => {
     expect((await restore(blobs, file, join(folder, 'file'))).how).toBe('replaced');
     expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
   });
+
+  it('what comes meanwhile is not removed, and a link that leads nowhere is nobody to write through', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'out/a': 'other' });
+    const store = memoryStore();
+    const { digest } = await putTree(await openBlobs(store), join(folder, 'tree'));
+    for (const target of ['out', 'new']) {
+      let reads = 0;
+      const late: Store = {
+        ...store,
+        async read(key, call) {
+          // Files are read after all that is there was looked at.
+          if (key.includes('/packs/') && reads++ > 0) {
+            fs.mkdirSync(join(folder, target), { recursive: true });
+            fs.writeFileSync(join(folder, target, 'mine'), 'm');
+          }
+          return store.read(key, call);
+        },
+      };
+      await expect(restore(await openBlobs(late), digest, join(folder, target)), target).rejects.toMatchObject({
+        code: 'store/conflict',
+      });
+      expect(fs.readFileSync(join(folder, target, 'mine'), 'utf8')).toBe('m');
+    }
+    fs.symlinkSync('nowhere', join(folder, 'link'));
+    const leads = { code: 'store/conflict', message: expect.stringMatching(/leads nowhere/) };
+    const blobs = await openBlobs(store);
+    await expect(restore(blobs, digest, join(folder, 'link'), { replace: true })).rejects.toMatchObject(leads);
+    expect(fs.readdirSync(folder).sort()).toEqual(['link', 'new', 'out', 'tree']);
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    'what was replaced and cannot be put away stays, and the error says where',
+    async () => {
+      const folder = folderWith({ 'tree/a': 'a', 'out/mine': 'm', '.stepaside-tmp-trash': 'a file in its place' });
+      const blobs = await openBlobs();
+      const { digest } = await putTree(blobs, join(folder, 'tree'));
+      const options = { replace: true, keepOld: true };
+      const error = (await restore(blobs, digest, join(folder, 'out'), options).catch((thrown) => thrown)) as Error;
+      const [, kept] = /what was there lies in (\S+)/.exec(error.message) ?? [];
+      expect(fs.readFileSync(join(kept!, 'mine'), 'utf8')).toBe('m');
+      expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'tree')));
+      for await (const one of litterIn([{ path: folder, deep: true }], { graceMs: 0, now: () => Date.now() + 1e12 }))
+        expect.unreachable(one.key);
+    },
+  );
 
   it('part of a tree by its paths, beside what else lies there', async () => {
     const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'tree/b/d': 'd' });

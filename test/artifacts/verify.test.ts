@@ -1,9 +1,11 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { putTree } from '../../src/artifacts/put.js';
+import { putStream, putTree } from '../../src/artifacts/put.js';
 import { restore } from '../../src/artifacts/restore.js';
 import { verify } from '../../src/artifacts/verify.js';
+import { StoreError } from '../../src/core/error.js';
+import type { Store } from '../../src/store/store.js';
 import { randomFrom, seedOfRun } from '../conformance/random.js';
 import { folderWith } from '../rig/cli.js';
 import { allKeys, bytesOf, cutOnce, openBlobs, readAll } from './rig.js';
@@ -112,6 +114,37 @@ describe('verify', () => {
     }
     expect(await allKeys(blobs.store, 'v1/quarantine/')).toEqual([]);
     expect(await verify(await openBlobs(blobs.store), { level: 'full' })).toMatchObject({ broken: [], bad: [] });
+  });
+
+  it('what is put while it looks is not broken', async () => {
+    const { store } = (await stored()).blobs;
+    let later = [Buffer.from('small'), bytesOf(randomFrom(seedOfRun() + 1), 2 * MIB)];
+    const busy: Store = {
+      ...store,
+      async *list(prefix, call) {
+        if (prefix === 'v1/artifacts/') {
+          for (const bytes of later) await putStream(await openBlobs(store), [bytes]);
+          later = [];
+        }
+        yield* store.list(prefix, call);
+      },
+    };
+    expect(await verify(await openBlobs(busy), { level: 'index' })).toMatchObject({ artifacts: 3, broken: [] });
+  });
+
+  it('says what could not be put aside', async () => {
+    const { blobs } = await stored();
+    const [chunk] = await allKeys(blobs.store, 'v1/chunks/');
+    await flip(blobs, chunk!);
+    const readOnly: Store = {
+      ...blobs.store,
+      write: async (key) => {
+        throw new StoreError('store/denied', `${key}: no`, { store: 'read-only' });
+      },
+    };
+    const found = await verify(await openBlobs(readOnly), { level: 'full' });
+    expect(found).toMatchObject({ bad: [{ key: chunk, left: true }] });
+    expect(await allKeys(blobs.store, 'v1/quarantine/')).toEqual([]);
   });
 
   it('reads also the blobs of packs that no index names', async () => {

@@ -37,6 +37,25 @@ it('nothing of anybody else is removed: not here, not above, not in a folder by 
   expect(rows().some((row) => row.startsWith('work/mine'))).toBe(false);
 });
 
+it('what is pinned stays whatever gc is asked for, until it is let go', async () => {
+  const { cwd, say, tree } = await shop();
+  fs.writeFileSync(join(cwd, 'two'), '2');
+  const two = (await say('put', 'two', '--pin')).stdout.slice(0, 71);
+  expect(await say('pin', tree.slice(0, 19))).toMatchObject({ code: 0, stdout: `pin  ${tree}\n` });
+  expect((await say('ls')).stdout.split('\n').filter((line) => line.endsWith('  pinned'))).toHaveLength(2);
+  const gc = async () => {
+    const done = await stepaside(['gc', '--older-than', '0s', '--json'], { cwd });
+    return (done.json() as { kept: number }).kept;
+  };
+  await new Promise((done) => setTimeout(done, 50));
+  expect(await gc()).toBe(2);
+  expect(await say('get', tree, 'out')).toMatchObject({ code: 0 });
+  expect(await say('pin', two, '--undo', '--json')).toMatchObject({ code: 0 });
+  expect(await gc()).toBe(1);
+  expect(await say('pin', two)).toMatchObject({ code: 2, stderr: expect.stringMatching(/no artifact has the digest/) });
+  expect(await say('pin')).toMatchObject({ code: 2 });
+});
+
 it('a part of it is put beside what is there; a pattern that means nothing is told, and nothing is touched', async () => {
   const { cwd, say, rows, tree } = await shop();
   const got = await say('get', tree, 'work', '--only', 'conf/*', '--json');

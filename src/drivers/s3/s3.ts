@@ -229,10 +229,12 @@ export class S3Store implements Store {
     if (body.byteLength > MAX_VALUE) {
       throw storeError(doing, { code: 'store/too-large', why: `${body.byteLength} bytes are more than one PUT takes` });
     }
-    const ifAbsent = options.ifAbsent ?? false;
+    const { ifAbsent = false, namedByDigest = false } = options;
     await this.#refuseMissingBucket(key, options);
     const extra = { signal: options.signal, bytes: body.byteLength };
-    const answer = await this.#ask(doing, extra, (send) => this.#wire.put(key, body, ifAbsent, send));
+    const answer = await this.#ask(doing, extra, (send) =>
+      this.#wire.put(key, { body, ifAbsent, namedByDigest }, send),
+    );
     if (answer.status === 412 && ifAbsent) return { written: false };
     if (answer.status !== 200 || complaintIn(answer)) this.#refuse(answer, doing);
     const etag = unquote(answer.headers['etag']);

@@ -165,7 +165,7 @@ export function sdkWire(settings: Settings, credentials: CredentialSource): Wire
         page: { items, truncated: output.IsTruncated, encoded: output.EncodingType === 'url', next },
       };
     },
-    put(key, body, ifAbsent, options) {
+    put(key, { body, ifAbsent }, options) {
       const input = {
         Key: key,
         Body: body,

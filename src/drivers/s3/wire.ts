@@ -8,7 +8,7 @@ export interface Wire {
   head(key: string, options: SendOptions): Promise<Answer>;
   get(key: string, range: string | undefined, options: SendOptions): Promise<BodyAnswer>;
   list(ask: ListAsk, options: SendOptions): Promise<PageAnswer<Item>>;
-  put(key: string, body: Uint8Array, ifAbsent: boolean, options: SendOptions): Promise<Answer>;
+  put(key: string, put: PutAsk, options: SendOptions): Promise<Answer>;
   remove(key: string, options: SendOptions): Promise<Answer>;
   begin(key: string, options: SendOptions): Promise<Answer>;
   part(key: string, part: PartAsk, options: SendOptions): Promise<Answer>;
@@ -27,6 +27,12 @@ interface ListAsk {
   readonly maxKeys: number;
   readonly startAfter?: string | undefined;
   readonly token?: string | undefined;
+}
+export interface PutAsk {
+  readonly body: Uint8Array;
+  readonly ifAbsent: boolean;
+  /** See WriteOptions. A wire need not make use of it. */
+  readonly namedByDigest: boolean;
 }
 interface PartAsk {
   readonly upload: string;

@@ -1,10 +1,20 @@
 import { createHash } from 'node:crypto';
 import dns from 'node:dns';
+import { crc32 } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { s3Store } from '../../../src/drivers/s3/s3.js';
 import type { S3Options } from '../../../src/drivers/s3/settings.js';
 import type { Store } from '../../../src/store/store.js';
-import { type Asked, complaint, EMPTY_LIST, isList, OBJECT, type Scripted, startScripted } from './scripted-server.js';
+import {
+  type Asked,
+  complaint,
+  EMPTY_LIST,
+  isList,
+  OBJECT,
+  type Reply,
+  type Scripted,
+  startScripted,
+} from './scripted-server.js';
 
 const KEYS = { accessKeyId: 'AK', secretAccessKey: 'SK' };
 let server: Scripted;
@@ -125,6 +135,46 @@ describe('a large body, lean', () => {
     expect(await store.write('l', body)).toEqual({ written: true, etag: 'abc' });
     expect(put(server.asked).map(sentAs)).toEqual(['UNSIGNED-PAYLOAD', sha, sha]);
   });
+  describe('that is named by its digest', () => {
+    const named = { namedByDigest: true } as const;
+    const crc = Buffer.alloc(4);
+    crc.writeUInt32BE(crc32(body));
+    const checksOf = ({ headers }: Asked) => [headers['x-amz-checksum-crc32'], headers['content-md5'] !== undefined];
+    /** What a server says of each PUT, one after the other. */
+    async function saying(...replies: readonly Reply[]) {
+      let puts = 0;
+      server = await startScripted((asked) => (isList(asked) ? { body: EMPTY_LIST } : replies[puts++]!));
+      return open('lean');
+    }
+    const [plain, echo] = [
+      { headers: OBJECT },
+      { headers: { ...OBJECT, 'x-amz-checksum-crc32': crc.toString('base64') } },
+    ] as const;
+    const both = [crc.toString('base64'), true];
+    const alone = [crc.toString('base64'), false];
+    const md5 = [undefined, true];
+
+    it.each([
+      ['has its CRC alone once the server has shown that it computes that', [echo, echo], [both, alone]],
+      ['has its MD5 where the server knows no CRC', [plain, plain], [both, md5]],
+      ['is sent again where a server took it unchecked', [echo, plain, plain], [both, alone, md5]],
+      ['is sent again where a server refuses that header', [{ status: 501 }, plain, plain], [both, md5, md5]],
+    ] as const)('%s', async (_, replies, expected) => {
+      const store = await saying(...replies);
+      await store.write('k', body, named);
+      await store.write('l', body, named);
+      const puts = put(server.asked);
+      expect(puts.map(checksOf)).toEqual(expected);
+      expect(puts.map(sentAs)).toEqual(puts.map(() => 'UNSIGNED-PAYLOAD'));
+      expect(puts[0]!.headers.authorization).toMatch(/SignedHeaders=[^,]*x-amz-checksum-crc32/);
+    });
+    it('small ones, and those that must be the first, are as they were', async () => {
+      const store = await saying(echo, echo);
+      await store.write('k', Buffer.from('small'), named);
+      await store.write('l', body, { ...named, ifAbsent: true });
+      expect(put(server.asked).map(checksOf)).toEqual([md5, md5]);
+    });
+  });
   it('is refused where a signed one is', async () => {
     server = await startScripted(() => ({ status: 403, body: complaint('AccessDenied') }));
     await expect(open('lean').write('k', body)).rejects.toMatchObject({ code: 'store/denied' });
@@ -200,7 +250,7 @@ describe.each(['lean', 'sdk'] as const)('requests, %s', (wire) => {
     const made = (wire === 'sdk' ? sdkWire : leanWire)(settings, credentials);
     const doing = { store: 's3://b', key: 'k', verb: 'write' } as const;
     const { answer } = await exchange(credentials, { doing, totalMs: 5000 }, (send) =>
-      made.put('k', Buffer.from('x'), false, send),
+      made.put('k', { body: Buffer.from('x'), ifAbsent: false, namedByDigest: false }, send),
     );
     made.close();
     expect(answer.status).toBe(200);
