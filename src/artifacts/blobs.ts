@@ -99,12 +99,15 @@ export class Blobs {
     wanted: readonly Wanted[],
     give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
   ): Promise<void> {
-    for (let left = wanted, looks = 1; ; looks++) {
+    let missedIn: string | undefined;
+    for (let left = wanted; ; ) {
+      const { epoch } = this;
       const lost = await this.#readThere(left, give);
       if (lost.length === 0) return;
-      // What lives may have been written to another pack: it is gone only if nobody swept since the index was read.
-      const isGone = looks > 1 && (await epochOf(this.store)) === this.epoch;
-      if (isGone) throw missing(lost[0]!.digest);
+      // What lives may have been written to another pack, in each sweep once, and an index read while somebody sweeps may
+      // name the old one: what was missed twice by indexes of one epoch, which still lasts, is gone.
+      if (missedIn === epoch && (await epochOf(this.store)) === epoch) throw missing(lost[0]!.digest);
+      missedIn = epoch;
       await this.reload();
       if (lost.some(({ digest }) => !this.index.has(digest))) await this.adopt();
       left = lost;

@@ -39,6 +39,14 @@ async function two() {
   return { folder, store, one, second };
 }
 
+function gate() {
+  let open = () => {};
+  const opened = new Promise<void>((done) => {
+    open = done;
+  });
+  return { open, opened };
+}
+
 /** One pack of which a tenth lives. */
 async function halfDead(round = 0) {
   const folder = folderWith();
@@ -180,6 +188,59 @@ describe('collect', () => {
     await expect(restore(await openBlobs(store), kept[0]!, join(folder, 'no'))).rejects.toMatchObject({
       code: 'integrity/missing',
     });
+  });
+
+  it('a reader who reads the index anew in the middle of a sweep finds what it moved', async () => {
+    for (let round = 0; round < 8; round++) {
+      const folder = folderWith({ 'in/a': `a ${round}` });
+      const store = memoryStore();
+      const kept = [(await putTree(await openBlobs(store), join(folder, 'in'))).digest];
+      const manyPacks = async (sweep: number) => {
+        for (let i = 0; i < 8; i++)
+          kept.push((await putStream(await openBlobs(store), [Buffer.from(`${round} ${sweep} ${i}`)])).digest);
+      };
+      const [mayRemove, mayEnd] = [gate(), gate()];
+      const [wouldRemove, wouldEnd] = [gate(), gate()];
+      const slowly: Store = {
+        ...store,
+        async remove(key, call) {
+          if (key.startsWith('v1/packs/')) {
+            wouldRemove.open();
+            await mayRemove.opened;
+          }
+          return store.remove(key, call);
+        },
+        async write(key, body, call) {
+          if (key === 'v1/sweep' && Buffer.from(body).includes('"done"')) {
+            wouldEnd.open();
+            await mayEnd.opened;
+          }
+          return store.write(key, body, call);
+        },
+      };
+      let reads = 0;
+      let second: Promise<unknown> | undefined;
+      const racing: Store = {
+        ...store,
+        async read(key, call) {
+          const number = key.startsWith('v1/packs/') ? ++reads : 0;
+          if (number === 1) {
+            await manyPacks(1);
+            await collect(await openBlobs(store), options(kept));
+            await manyPacks(2);
+            second = collect(await openBlobs(slowly), options(kept));
+            await wouldRemove.opened;
+          } else if (number === 2) {
+            mayRemove.open();
+            await wouldEnd.opened;
+          }
+          return store.read(key, call);
+        },
+      };
+      await restore(await openBlobs(racing), kept[0]!, join(folder, 'out')).finally(() => mayEnd.open());
+      await second;
+      expect(snapshot(join(folder, 'out'))).toEqual(snapshot(join(folder, 'in')));
+    }
   });
 
   it('what a writer takes from a dying pack while it is copied stays', async () => {
