@@ -15,6 +15,9 @@ const GAP = 64 * 1024;
 /** On a disk of our own as much as is read by one call, without waiting for a thread. */
 const RANGE = { local: 256 * 1024, remote: 2 * 2 ** 20 };
 
+/** Whom sweeps overtake so often meets no sweeps, but a store that lists what it does not have. */
+const LOOKS = 100;
+
 export interface Wanted {
   readonly digest: Digest;
   readonly size: number;
@@ -69,8 +72,19 @@ export class Blobs {
   }
 
   /** Takes in what packs that no index names say of themselves: no blob is lost because an index is. */
-  async adopt(): Promise<readonly IndexedPack[]> {
-    const { index, packs, bad, unnamed } = this.#stored;
+  adopt(): Promise<readonly IndexedPack[]> {
+    return this.#adoptInto(this.#stored);
+  }
+
+  /** All anew and at once: whoever looks meanwhile must not meet an index that lacks what was adopted. */
+  async #renew(): Promise<void> {
+    const stored = await readStoredIndex(this, this.#shunned);
+    await this.#adoptInto(stored);
+    this.#outdated = false;
+    this.#stored = stored;
+  }
+
+  async #adoptInto({ index, packs, bad, unnamed }: StoredIndex): Promise<readonly IndexedPack[]> {
     const found: IndexedPack[] = [];
     for (const pack of unnamed) {
       const rows = await readTail(this.store, pack, packs.get(pack) ?? 0);
@@ -99,18 +113,18 @@ export class Blobs {
     wanted: readonly Wanted[],
     give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
   ): Promise<void> {
-    let missedIn: string | undefined;
-    for (let left = wanted; ; ) {
-      const { epoch } = this;
-      const lost = await this.#readThere(left, give);
-      if (lost.length === 0) return;
-      // What lives may have been written to another pack, in each sweep once, and an index read while somebody sweeps may
-      // name the old one: what was missed twice by indexes of one epoch, which still lasts, is gone.
-      if (missedIn === epoch && (await epochOf(this.store)) === epoch) throw missing(lost[0]!.digest);
-      missedIn = epoch;
-      await this.reload();
-      if (lost.some(({ digest }) => !this.index.has(digest))) await this.adopt();
-      left = lost;
+    let isFresh = false;
+    for (let left = wanted, looks = 1; ; looks++) {
+      const { epoch, whole } = this.#stored;
+      const { unknown, vanished } = await this.#readThere(left, give);
+      if (unknown.length + vanished.length === 0) return;
+      // What lives may have been written to other packs. A pack that was named and is not there was swept since the index was
+      // read, and so may be the next; but what an index of an epoch that still lasts does not know is gone.
+      const isGone = unknown.length > 0 && isFresh && whole && (await epochOf(this.store)) === epoch;
+      if (isGone || looks === LOOKS) throw missing([...unknown, ...vanished][0]!.digest);
+      await this.#renew();
+      isFresh = true;
+      left = [...unknown, ...vanished];
     }
   }
 
@@ -118,8 +132,9 @@ export class Blobs {
   async #readThere(
     wanted: readonly Wanted[],
     give: (digest: Digest, bytes: Buffer) => Promise<void> | void,
-  ): Promise<readonly Wanted[]> {
-    const { chunks, packed, lost } = await this.#locate(wanted);
+  ): Promise<{ readonly unknown: readonly Wanted[]; readonly vanished: readonly Wanted[] }> {
+    const { chunks, packed, unknown } = await this.#locate(wanted);
+    const vanished: Wanted[] = [];
     const flight = new Flight(this.width);
     try {
       for (const { digest, size } of chunks)
@@ -133,7 +148,7 @@ export class Blobs {
         await flight.add(async () => {
           const { pack, from, to } = range;
           const bytes = await readBytes(this.store, packKey(pack), to - from, { offset: from, length: to - from });
-          if (bytes === undefined) return void lost.push(...range.blobs);
+          if (bytes === undefined) return void vanished.push(...range.blobs);
           if (bytes.byteLength !== to - from) {
             this.#outdated = true;
             throw missing(range.blobs[0]!.digest);
@@ -148,7 +163,7 @@ export class Blobs {
       // Nobody is given a blob after a failure was told.
       await flight.ended();
     }
-    return lost;
+    return { unknown, vanished };
   }
 
   /** A blob of any kind in pieces, as they come. It was the right one only if this ends well. */
@@ -172,7 +187,7 @@ export class Blobs {
   }
 
   /** What is not in the index is a chunk of its own - or was written or moved by somebody else since we looked, or is lost. */
-  async #locate(wanted: readonly Wanted[]): Promise<{ chunks: Wanted[]; packed: Placed[]; lost: Wanted[] }> {
+  async #locate(wanted: readonly Wanted[]): Promise<{ chunks: Wanted[]; packed: Placed[]; unknown: Wanted[] }> {
     const chunks: Wanted[] = [];
     const packed: Placed[] = [];
     const unsure: Wanted[] = [];
@@ -182,9 +197,9 @@ export class Blobs {
       else (want.size <= PACKED ? unsure : chunks).push(want);
     }
     const there = await Promise.all(unsure.map(({ digest }) => this.store.head(chunkKey(digest))));
-    const lost = unsure.filter((_, i) => there[i] === undefined);
+    const unknown = unsure.filter((_, i) => there[i] === undefined);
     chunks.push(...unsure.filter((_, i) => there[i] !== undefined));
-    return { chunks, packed, lost };
+    return { chunks, packed, unknown };
   }
 
   async #right(digest: Digest, size: number, found: Buffer, spot?: Spot): Promise<Buffer> {

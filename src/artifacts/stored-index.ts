@@ -24,6 +24,8 @@ export interface StoredIndex {
   readonly unnamed: ReadonlySet<Digest>;
   /** Of the last sweep before all this was read. */
   readonly epoch: string;
+  /** Every index that was listed could be read. */
+  readonly whole: boolean;
 }
 
 export const EMPTY: StoredIndex = {
@@ -32,6 +34,7 @@ export const EMPTY: StoredIndex = {
   bad: new Map(),
   unnamed: new Set(),
   epoch: '',
+  whole: true,
 };
 
 interface From {
@@ -48,8 +51,8 @@ export async function readStoredIndex(from: From, shunned: ReadonlySet<Digest> =
   // First: a sweep that begins after this is noticed by the next put.
   const epoch = await epochOf(from.store);
   for (let looks = 1; ; looks++) {
-    const { whole, ...read } = await readOnce(from, shunned);
-    if (whole || looks === LOOKS) return { ...read, epoch };
+    const read = await readOnce(from, shunned);
+    if (read.whole || looks === LOOKS) return { ...read, epoch };
   }
 }
 
