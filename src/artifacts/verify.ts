@@ -94,11 +94,7 @@ async function checkLists(blobs: Blobs, { signal }: VerifyOptions): Promise<Pick
     const suspects = broken.keys();
     broken = new Map();
     for (const digest of suspects) {
-      const why = await whyBroken(
-        blobs,
-        digest,
-        async (chunk) => (await blobs.store.head(chunkKey(chunk))) !== undefined,
-      );
+      const why = await whyBroken(blobs, digest);
       if (why === undefined) continue;
       if ((await blobs.store.head(artifactKey(digest))) === undefined) artifacts -= 1;
       else broken.set(digest, why);
@@ -108,10 +104,11 @@ async function checkLists(blobs: Blobs, { signal }: VerifyOptions): Promise<Pick
   return { artifacts, broken: [...broken].map(([digest, why]) => ({ digest, why })) };
 }
 
-async function whyBroken(
+/** Undefined where all is there that it needs. Not its bytes: those are asked by every restore. */
+export async function whyBroken(
   blobs: Blobs,
   digest: Digest,
-  isChunk: (blob: Digest) => Promise<boolean>,
+  isChunk = async (blob: Digest) => (await blobs.store.head(chunkKey(blob))) !== undefined,
 ): Promise<string | undefined> {
   try {
     for await (const blob of blobsOf(blobs, digest))

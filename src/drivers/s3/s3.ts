@@ -229,13 +229,11 @@ export class S3Store implements Store {
     if (body.byteLength > MAX_VALUE) {
       throw storeError(doing, { code: 'store/too-large', why: `${body.byteLength} bytes are more than one PUT takes` });
     }
-    const { ifAbsent = false, namedByDigest = false } = options;
+    const put = { body, ifAbsent: options.ifAbsent ?? false, namedByDigest: options.namedByDigest ?? false };
     await this.#refuseMissingBucket(key, options);
     const extra = { signal: options.signal, bytes: body.byteLength };
-    const answer = await this.#ask(doing, extra, (send) =>
-      this.#wire.put(key, { body, ifAbsent, namedByDigest }, send),
-    );
-    if (answer.status === 412 && ifAbsent) return { written: false };
+    const answer = await this.#ask(doing, extra, (send) => this.#wire.put(key, put, send));
+    if (answer.status === 412 && put.ifAbsent) return { written: false };
     if (answer.status !== 200 || complaintIn(answer)) this.#refuse(answer, doing);
     const etag = unquote(answer.headers['etag']);
     if (etag === undefined) {
