@@ -1,6 +1,8 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../../core/error.js';
+import { monotonic } from '../../store/monotonic.js';
 import { type FileCalls, isErrno } from './calls.js';
 import type { Disk } from './disk.js';
 import { translate } from './errors.js';
@@ -12,9 +14,13 @@ interface PutOptions {
   readonly check: () => void;
 }
 
-/** Writes of 8 MiB measured up to five times slower on ext4, and below a MiB the way to the thread pool and back costs more. */
-const PIECE = 2 ** 20;
-const SMALL = 64 * 1024;
+/**
+ * So much is written by one call. Above some 128 KiB ext4 looks for large pages, which took up to five times as long; where
+ * each call is a way to the thread pool, fewer of them pay.
+ */
+const PIECE = { quick: 128 * 1024, slow: 2 ** 20 };
+/** A disk that keeps us waiting holds up everybody else in this process for no longer. */
+const BREATH_MS = 10;
 
 /** This file system has no link(2) to speak of; says so once and for all. */
 export class NoHardLinks extends StoreError {
@@ -38,7 +44,8 @@ export async function putFile(disk: Disk, key: string, body: Uint8Array, options
   await disk.checkMount();
   // On a network file system this answer may be old; and link(2) will give it anyway.
   if (options.ifAbsent && !disk.remote && (await isTaken(disk, key, path))) return false;
-  const calls = callsFor(disk, body);
+  // On a local disk write, link and unlink take microseconds, and each way to the thread pool takes more.
+  const calls = disk.quick;
   const folder = await openFolder(disk, dirname(path), calls);
   try {
     const temporary = `${dirname(path)}/${temporaryName()}`;
@@ -60,17 +67,19 @@ export async function putFile(disk: Disk, key: string, body: Uint8Array, options
   }
 }
 
-/** On a local disk a slot's write, link and unlink take microseconds, and each way to the thread pool takes more. */
-function callsFor(disk: Disk, body: Uint8Array): FileCalls {
-  return body.byteLength <= SMALL ? disk.quick : disk.slow;
-}
-
 async function writeDown(disk: Disk, temporary: string, body: Uint8Array, calls: FileCalls): Promise<void> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   const fd = await calls.open(temporary, flags, 0o666);
   if (fd === undefined) throw gone(disk, temporary);
   try {
-    for (let at = 0; at < body.byteLength; ) at += await calls.write(fd, body.subarray(at, at + PIECE), at);
+    const piece = disk.isSlow ? PIECE.slow : PIECE.quick;
+    let breathed = monotonic();
+    for (let at = 0; at < body.byteLength; ) {
+      at += await calls.write(fd, body.subarray(at, at + piece), at);
+      if (monotonic() - breathed < BREATH_MS) continue;
+      await setImmediate();
+      breathed = monotonic();
+    }
     // Never a second time on the same descriptor: Linux forgets what failed, https://wiki.postgresql.org/wiki/Fsync_Errors
     await disk.slow.fsync(fd);
   } catch (error) {
