@@ -71,13 +71,14 @@ export class PackBuffer {
   }
 }
 
-/** With room for so many bytes, and some more. */
+/** With room for so many bytes, and some more; all there may be as soon as that is near: a full pack and its rows are not moved. */
 function grown(
   buffer: Buffer,
   { filled, bytes, most }: { readonly filled: number; readonly bytes: number; readonly most: number },
 ): Buffer {
   if (bytes <= buffer.byteLength) return buffer;
-  const larger = Buffer.allocUnsafeSlow(Math.min(most, Math.max(bytes, buffer.byteLength * GROWS)));
+  const wanted = Math.max(bytes, buffer.byteLength * GROWS);
+  const larger = Buffer.allocUnsafeSlow(wanted * 2 > most ? most : wanted);
   buffer.copy(larger, 0, 0, filled);
   return larger;
 }
