@@ -117,14 +117,14 @@ export class Blobs {
     for (let left = wanted, looks = 1; ; looks++) {
       const { epoch, whole } = this.#stored;
       const { unknown, vanished } = await this.#readThere(left, give);
-      if (unknown.length + vanished.length === 0) return;
+      left = [...unknown, ...vanished];
+      if (left.length === 0) return;
       // What lives may have been written to other packs. A pack that was named and is not there was swept since the index was
       // read, and so may be the next; but what an index of an epoch that still lasts does not know is gone.
       const isGone = unknown.length > 0 && isFresh && whole && (await epochOf(this.store)) === epoch;
-      if (isGone || looks === LOOKS) throw missing([...unknown, ...vanished][0]!.digest);
+      if (isGone || looks === LOOKS) throw missing(left[0]!.digest);
       await this.#renew();
       isFresh = true;
-      left = [...unknown, ...vanished];
     }
   }
 

@@ -1,7 +1,6 @@
 import { constants } from 'node:buffer';
 import { promises, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../core/error.js';
 import { sleep } from '../store/backoff.js';
 import { orAborted, within } from '../store/deadline.js';
@@ -40,9 +39,6 @@ interface FsSystem {
   readonly now?: () => number;
 }
 
-/** A local disk answers in the same turn: a loop of such answers would let nobody else act, not even the writer it waits for. */
-const BREATH_MS = 10;
-
 /** Files looked at together where each look is a round trip. */
 const WIDTH = 64;
 
@@ -70,13 +66,6 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
     remote,
   };
   let closed = false;
-  let breathed = monotonic();
-
-  async function breathe(): Promise<void> {
-    if (disk.isSlow || monotonic() - breathed < BREATH_MS) return;
-    await setImmediate();
-    breathed = monotonic();
-  }
 
   function check(call: CallOptions | undefined): void {
     if (closed) throw new StoreError('store/closed', `${name} is closed`, { store: name });
@@ -91,7 +80,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
   ): Promise<T> {
     check(call);
     checkName(name, key);
-    await breathe();
+    await disk.breathe();
     try {
       return await (disk.isSlow ? orAborted(turns.hold(work), call?.signal) : work());
     } catch (error) {
@@ -180,7 +169,7 @@ export function fsStore(options: FsOptions, system: FsSystem = {}): Store {
             )
           : heads.next());
         if (done) return;
-        await breathe();
+        await disk.breathe();
         check(call);
         yield value;
       }

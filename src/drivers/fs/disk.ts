@@ -1,6 +1,8 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import { dirname } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../../core/error.js';
+import { monotonic } from '../../store/monotonic.js';
 import type { Head } from '../../store/store.js';
 import type { FileCalls } from './calls.js';
 import { MountGuard } from './mount-guard.js';
@@ -17,6 +19,9 @@ interface DiskOptions {
   readonly now: () => number;
 }
 
+/** A local disk answers in the same turn: a loop of such answers would let nobody else act, not even the writer it waits for. */
+const BREATH_MS = 10;
+
 /** Paths below one root, looked at so that "not there" can be believed. */
 export class Disk {
   readonly name: string;
@@ -26,6 +31,7 @@ export class Disk {
   readonly slow: FileCalls;
   readonly #pace: Pace;
   readonly #guard: MountGuard | undefined;
+  #breathed = monotonic();
   readonly #checks = new Shared(async () => this.#guard?.check());
   readonly #readings = new Shared(async (folder) => {
     const entries = await this.quick.readdir(folder);
@@ -49,6 +55,13 @@ export class Disk {
   /** Each look is a round trip: many at once pay. */
   get isSlow(): boolean {
     return this.#pace.isSlow;
+  }
+
+  /** Between two calls: a turn for the others, where we had ours for long. */
+  async breathe(): Promise<void> {
+    if (this.isSlow || monotonic() - this.#breathed < BREATH_MS) return;
+    await setImmediate();
+    this.#breathed = monotonic();
   }
 
   path(key: string): string {

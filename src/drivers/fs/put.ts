@@ -1,8 +1,6 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { StoreError } from '../../core/error.js';
-import { monotonic } from '../../store/monotonic.js';
 import { type FileCalls, isErrno } from './calls.js';
 import type { Disk } from './disk.js';
 import { translate } from './errors.js';
@@ -19,8 +17,6 @@ interface PutOptions {
  * each call is a way to the thread pool, fewer of them pay.
  */
 const PIECE = { quick: 128 * 1024, slow: 2 ** 20 };
-/** A disk that keeps us waiting holds up everybody else in this process for no longer. */
-const BREATH_MS = 10;
 
 /** This file system has no link(2) to speak of; says so once and for all. */
 export class NoHardLinks extends StoreError {
@@ -73,13 +69,8 @@ async function writeDown(disk: Disk, temporary: string, body: Uint8Array, calls:
   if (fd === undefined) throw gone(disk, temporary);
   try {
     const piece = disk.isSlow ? PIECE.slow : PIECE.quick;
-    let breathed = monotonic();
-    for (let at = 0; at < body.byteLength; ) {
+    for (let at = 0; at < body.byteLength; await disk.breathe())
       at += await calls.write(fd, body.subarray(at, at + piece), at);
-      if (monotonic() - breathed < BREATH_MS) continue;
-      await setImmediate();
-      breathed = monotonic();
-    }
     // Never a second time on the same descriptor: Linux forgets what failed, https://wiki.postgresql.org/wiki/Fsync_Errors
     await disk.slow.fsync(fd);
   } catch (error) {
