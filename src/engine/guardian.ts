@@ -40,10 +40,16 @@ export function guarding(run: string): (group: number) => () => void {
   };
 }
 
-function start(): ChildProcess {
-  // In a group of its own: who kills ours, all of it, does not kill this.
-  const child = spawn('/bin/sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
-  // Without it everything goes on as before; only nobody cleans up after a kill.
+/** Without it everything goes on as before; only nobody cleans up after a kill. */
+function start(): ChildProcess | undefined {
+  let child: ChildProcess;
+  try {
+    // In a group of its own: who kills ours, all of it, does not kill this.
+    child = spawn('/bin/sh', ['-c', SCRIPT], { detached: true, stdio: ['pipe', 'ignore', 'ignore'], cwd: '/' });
+  } catch {
+    // Node throws some refusals of the system instead of telling them. The next program asks again.
+    return undefined;
+  }
   child.on('error', () => undefined);
   child.stdin?.on('error', () => undefined);
   child.unref();

@@ -21,14 +21,16 @@ async function end(command: Command, folder: string): Promise<number | string> {
   if (program === '' || [program, ...args].some((word) => word.includes('\0'))) return 'the probe names no program';
   // Few look at probes: the others need not load what starts programs.
   const { spawn } = await import('node:child_process');
-  return new Promise((resolve) => {
+  return new Promise<number | string>((resolve, reject) => {
     const child = spawn(program, args, { cwd: folder, stdio: 'ignore' });
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
-    const done = (answer: number | string) => {
+    child.on('error', (error) => {
       clearTimeout(timer);
-      resolve(answer);
-    };
-    child.on('error', (error: NodeJS.ErrnoException) => done(`the probe cannot be started (${error.code})`));
-    child.on('close', (code, signal) => done(code ?? `the probe was ended by ${signal}`));
-  });
+      reject(error);
+    });
+    child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve(code ?? `the probe was ended by ${signal}`);
+    });
+  }).catch((error: NodeJS.ErrnoException) => `the probe cannot be started (${error.code})`); // told, or thrown by `spawn`
 }

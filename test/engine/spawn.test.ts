@@ -84,6 +84,17 @@ describe('a started program', () => {
   });
 });
 
+it('a program runs although nobody can be started who would end it if we were killed', async () => {
+  // Longer than any word that the system gives to a program: the guardian inherits it, the program does not.
+  process.env['TOO_LONG'] = 'x'.repeat(3_000_000);
+  try {
+    const { PATH } = process.env;
+    expect(await sh('exit 3', { env: { PATH, STEPASIDE_RUN: 'a-run' } })).toEqual({ exitCode: 3 });
+  } finally {
+    delete process.env['TOO_LONG'];
+  }
+});
+
 describe('ending it', () => {
   /** A child and a grandchild; the file tells the grandchild's number. */
   const family = (file: string, then = 'wait') => `sh -c 'echo $$ > ${file}; exec sleep 60' & ${then}`;
