@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { archive } from './archives.mjs';
-import { digestOf, fileSource, treeSource } from './sources.mjs';
+import { digestOf, fileSource, readThrough, treeSource } from './sources.mjs';
 
 const FILES = ['cacache', 'borg', 'restic', 'desync', 'DVC', 'cp', 'rsync'];
 /** What the disk takes. */
@@ -39,9 +39,10 @@ const told = ({ name, version, missing, ours, env, at }) =>
   missing ? { name, missing } : { name, version, ours, env, cwd: at, resources: true, outputs: [] };
 
 /** Into a repository that has nothing, each time. */
-export function ingest(one) {
+export function ingest(one, _, source) {
   return {
     ...told(one),
+    warm: () => readThrough(source.path),
     ...(!one.missing && { command: one.put.words, cwd: one.put.cwd }),
     reset: () => afresh(one),
     clear: () => remove(one),
@@ -51,9 +52,10 @@ export function ingest(one) {
 }
 
 /** Of what is there already. */
-function again(one, env) {
+function again(one, env, source) {
   return {
     ...told(one),
+    warm: () => readThrough(source.path),
     ...(!one.missing && { command: one.again.words, cwd: one.again.cwd }),
     prepare: () => void filled(one, env),
     reset() {},
@@ -67,6 +69,7 @@ export function restored(one, env, source) {
   const to = one.own ?? one.out;
   const contestant = {
     ...told(one),
+    warm: () => readThrough(one.at),
     command: [],
     prepare() {
       const put = filled(one, env);

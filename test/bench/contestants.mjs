@@ -16,6 +16,7 @@ export const version = manifest.version;
  * P1 (and P2), P3 and P7. Every contestant of the bench is `{ name, version, command, cwd, env, outputs, proof, prepare }`,
  * or `{ name, missing }`. `proof` gets all that the command printed and says whether it did what is measured: nothing at
  * all, or, where there is a `reset` (before each sample, and `clear` after it), the work.
+ * `warm` reads before each sample what the command will read.
  */
 export const LOCAL_GROUPS = {
   P1: ({ work, ids, command, env, peers }) => [

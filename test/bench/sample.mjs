@@ -43,6 +43,7 @@ export function interleave(all, { rounds, work, env, say }) {
 function sample(one, { work, env, time }) {
   const { name, command, cwd, env: own } = one;
   one.reset?.();
+  one.warm?.();
   // What others wrote must not be on its way to the disk while this one is measured.
   if (one.reset) spawnSync('sync', ['-f', work], { env });
   const [said, costs] = [join(work, 'said'), join(work, 'costs')];
