@@ -191,6 +191,8 @@ export async function put(
     await upload.confirm();
     // Also where it is there already: its new time says that it is wanted again.
     await store.write(artifactKey(digest), bytes);
+    // Whoever was stopped just now has named what may be gone: then nobody is told of it.
+    upload.assertAlive();
     return { digest, root, tally };
   } finally {
     await writer.abandon();

@@ -30,6 +30,8 @@ const PAUSE_MS = { remote: 300, local: 50 };
 /** An upload shows signs of life; one without for so long has died. */
 const UPLOAD_BEAT_MS = 60_000;
 export const UPLOAD_DEAD_MS = 30 * 60_000;
+/** Whoever gave none for so long gives none any more: another one may have taken him for dead and cleaned up after him. */
+const UPLOAD_LATE_MS = UPLOAD_DEAD_MS / 2;
 
 const SWEEPER = 'sweep-';
 
@@ -73,6 +75,7 @@ class Sign {
   #beat = 0;
   #timer: NodeJS.Timeout | undefined;
   #shown: Promise<void> = Promise.resolve();
+  #shownAt = moment();
 
   constructor(store: Store, kind = '') {
     this.#store = store;
@@ -80,12 +83,20 @@ class Sign {
   }
 
   async show(): Promise<void> {
+    const began = moment();
     const sign = { beat: ++this.#beat, by: self() };
     await this.#store.write(this.key, Buffer.from(`${JSON.stringify(sign)}\n`));
+    this.#shownAt = began;
+  }
+
+  /** A process that was stopped wakes up with its timers due: a sign of it would say that it had been there all along. */
+  get isLate(): boolean {
+    return msSince(this.#shownAt) > UPLOAD_LATE_MS;
   }
 
   keep(): void {
     this.#timer = setInterval(() => {
+      if (this.isLate) return clearInterval(this.#timer);
       this.#shown = this.show().catch(() => {});
     }, UPLOAD_BEAT_MS).unref();
   }
@@ -98,11 +109,22 @@ class Sign {
   }
 }
 
+/** By both clocks: one may be set, and the other stands still while the machine sleeps. */
+interface Moment {
+  readonly steady: number;
+  readonly wall: number;
+}
+
+const moment = (): Moment => ({ steady: performance.now(), wall: Date.now() });
+const msSince = ({ steady, wall }: Moment) => Math.max(performance.now() - steady, Date.now() - wall);
+
 export interface Upload {
   /** Of the last sweep before this upload: what was known before it may be gone. */
   readonly epoch: string;
-  /** Throws if the sweeper gave this upload up for dead. */
+  /** Before what was written is named: throws if a sweeper gave this upload up for dead. */
   confirm(): Promise<void>;
+  /** And after it: throws if one may have done so since. */
+  assertAlive(): void;
   end(): Promise<void>;
 }
 
@@ -116,7 +138,7 @@ export async function beginUpload(store: Store, signal?: AbortSignal): Promise<U
       const sweep = await readSweep(store);
       if (isOver(sweep)) {
         sign.keep();
-        return { epoch: sweep?.epoch ?? '', confirm, end };
+        return { epoch: sweep?.epoch ?? '', confirm, assertAlive, end };
       }
       // Withdrawn while we wait: the sweeper waits for all that it sees.
       await sign.withdraw();
@@ -128,13 +150,19 @@ export async function beginUpload(store: Store, signal?: AbortSignal): Promise<U
   }
 
   async function confirm(): Promise<void> {
-    if ((await store.head(sign.key)) !== undefined) return;
-    throw new StoreError('store/conflict', `${store.name}: this upload was taken for dead and cleaned away`, {
-      store: store.name,
-      key: sign.key,
-      retryable: true,
-    });
+    assertAlive();
+    if ((await store.head(sign.key)) === undefined) throw givenUp(store, sign.key);
   }
+
+  function assertAlive(): void {
+    if (sign.isLate) throw givenUp(store, sign.key);
+  }
+}
+
+function givenUp(store: Store, key: string): StoreError {
+  const message = `${store.name}: this upload showed no sign of life for too long, and may have been cleaned away`;
+  const facts = { store: store.name, key, retryable: true };
+  return new StoreError('store/conflict', message, facts, { hint: 'call it again' });
 }
 
 function longer({ traits }: Store, pause: number): number {

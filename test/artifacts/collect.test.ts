@@ -101,6 +101,29 @@ describe('collect', () => {
     expect(await collect(await openBlobs(store), options([]))).toMatchObject({ ended: 'done', kept: 0 });
   });
 
+  it('a writer who was stopped for so long that a sweeper gave him up names nothing, although his timers come first', async () => {
+    const store = memoryStore();
+    const blobs = await openBlobs(store);
+    vi.useFakeTimers({ toFake: ['Date', 'performance', 'setInterval', 'clearInterval'] });
+    try {
+      async function* pieces() {
+        // Two chunks are on their way to the store, and one is not read yet.
+        yield bytesOf(randomFrom(seed), 17 * MIB);
+        while ((await allKeys(store, 'v1/chunks/')).length < 2) await new Promise((done) => setTimeout(done, 5));
+        vi.setSystemTime(Date.now() + 31 * 60_000);
+        const now = () => Date.now() + 1;
+        const swept = await collect(await openBlobs(store), options([], { graceMs: 0, now }));
+        expect(swept).toMatchObject({ ended: 'done', doomed: [{ kind: 'chunk' }, { kind: 'chunk' }] });
+        vi.advanceTimersByTime(61_000);
+        yield bytesOf(randomFrom(seed + 1), 100);
+      }
+      await expect(putStream(blobs, pieces())).rejects.toThrow(/no sign of life for too long/);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await allKeys(store, 'v1/artifacts/')).toEqual([]);
+  });
+
   it('what is young stays, whether anything keeps it or not', async () => {
     const { store } = await two();
     const before = await allKeys(store);
