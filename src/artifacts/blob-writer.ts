@@ -44,10 +44,16 @@ export class BlobWriter {
 
   /** The blob that was read to `room`. One that is there already leaves its room to the next. */
   keep(digest: Digest, size: number): void {
-    if (this.#blobs.index.has(digest) || this.#seen.has(digest)) return;
+    if (this.#isThere(digest, size)) return;
     this.#seen.addDigest(digest);
     this.#pack.keep(digest, size);
     this.#tally.storedBytes += size;
+  }
+
+  #isThere(digest: Digest, size: number): boolean {
+    const isThere = this.#blobs.index.has(digest) || this.#seen.has(digest);
+    if (isThere) this.#tally.thereBytes += size;
+    return isThere;
   }
 
   /** Begins to write the pack, and goes on with the other buffer. */
@@ -85,7 +91,7 @@ export class BlobWriter {
       return this.putChunk(buffer, bytes.byteLength);
     }
     const digest = this.#blobs.hash.digest(bytes);
-    if (this.#blobs.index.has(digest) || this.#seen.has(digest)) return digest;
+    if (this.#isThere(digest, bytes.byteLength)) return digest;
     if (this.room(bytes.byteLength) === undefined) await this.turn();
     this.room(bytes.byteLength)!.set(bytes);
     this.keep(digest, bytes.byteLength);
@@ -122,6 +128,7 @@ export class BlobWriter {
     }
     const digest = this.#blobs.hash.digest(bytes);
     if (this.#seen.has(digest)) {
+      this.#tally.thereBytes += size;
       this.giveBack(buffer);
       return digest;
     }
@@ -130,7 +137,10 @@ export class BlobWriter {
       try {
         const key = chunkKey(digest);
         // Not its bytes: whether they are still the right ones is asked by `verify`, and by every restore.
-        if ((await this.#blobs.store.head(key))?.size === size) return;
+        if ((await this.#blobs.store.head(key))?.size === size) {
+          this.#tally.thereBytes += size;
+          return;
+        }
         await this.#blobs.store.write(key, bytes, { namedByDigest: true });
         this.#tally.storedBytes += size;
       } finally {

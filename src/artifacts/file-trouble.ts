@@ -2,11 +2,13 @@ import { type Stats, statSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
 import { IntegrityError, StoreError } from '../core/error.js';
 import { TEMPORARY } from '../core/parts.js';
+import { errnoName } from '../store/errno.js';
 
 /** What the kernel refuses is no bug of ours: told as a store's trouble, with the path it was about. */
 export function fileTrouble(error: unknown): never {
   if (!(error instanceof Error) || !('syscall' in error)) throw error;
-  const { code = 'unknown', errno, path = 'a file' } = error as NodeJS.ErrnoException;
+  const { errno, path = 'a file' } = error as NodeJS.ErrnoException;
+  const code = errnoName(error as NodeJS.ErrnoException);
   // readdir puts U+FFFD for what it cannot decode, and by that name nothing is found.
   if (code === 'ENOENT' && path.includes('\ufffd'))
     throw new IntegrityError('integrity/list', `${path}: its name is not UTF-8 and cannot be kept`, { cause: error });

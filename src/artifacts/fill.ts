@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { StoreError } from '../core/error.js';
+import { OUR_MARKER } from '../core/marker.js';
 import { type Beside, syncFolder } from './swap.js';
 
 /**
@@ -21,13 +22,23 @@ export async function fill(
     const there = fs.lstatSync(to, { throwIfNoEntry: false });
     if (there !== undefined && !(over && there.isFile())) throw met(to);
   }
-  for (const [folder, isThere] of folders) if (!isThere) fs.mkdirSync(folder);
+  for (const [folder, isThere] of folders)
+    if (isThere) await markerOff(folder);
+    else fs.mkdirSync(folder);
   for (const path of missing) {
     const to = join(target, path);
     if (!over && fs.lstatSync(to, { throwIfNoEntry: false }) !== undefined) throw met(to);
     await rename(join(built, path), to);
   }
   for (const folder of folders.keys()) await syncFolder(folder);
+}
+
+/** What it says of what was there must not be read above what comes, also after a power cut. */
+async function markerOff(folder: string): Promise<void> {
+  const marker = join(folder, OUR_MARKER);
+  if (fs.lstatSync(marker, { throwIfNoEntry: false }) === undefined) return;
+  fs.rmSync(marker);
+  await syncFolder(folder);
 }
 
 /** Folders only: through a link the path could lead anywhere. Those to be made come after those that hold them. */

@@ -47,24 +47,23 @@ export async function putContent(context: PutContext, source: ByteSource, known?
 async function isStill(context: PutContext, source: ByteSource, known: Content): Promise<boolean> {
   const { blobs, tally } = context;
   const expected = blobs.chunksOf(known);
-  const before = tally.bytes;
+  const { bytes, thereBytes } = tally;
+  // All of it is read again, and counted then.
+  const isOther = () => {
+    Object.assign(tally, { bytes, thereBytes });
+    return false;
+  };
   try {
     for await (const { buffer, filled } of piecesOf(context, source)) {
       const digest = await blobs.putChunk(buffer, filled);
       const { value: chunk } = await expected.next();
-      if (chunk?.digest === digest && chunk.size === filled) continue;
-      // All of it is read again, and counted then.
-      tally.bytes = before;
-      return false;
+      if (chunk?.digest !== digest || chunk.size !== filled) return isOther();
     }
-    if ((await expected.next()).done) return true;
-    tally.bytes = before;
-    return false;
+    return (await expected.next()).done === true || isOther();
   } catch (error) {
     // Its list is gone or damaged.
     if (!(error instanceof IntegrityError)) throw error;
-    tally.bytes = before;
-    return false;
+    return isOther();
   }
 }
 

@@ -17,12 +17,7 @@ export async function withStats<T>(
   const stats = openStatIndex({ file: join(folder, hash.digest(Buffer.from(of)).slice(7, 39)), hash, of });
   try {
     const done = await act(stats);
-    try {
-      stats.save();
-    } catch (error) {
-      // Best effort: the next put reads all of it.
-      if (typeof (error as NodeJS.ErrnoException).code !== 'string') throw error;
-    }
+    stats.save();
     return done;
   } finally {
     stats.close();
@@ -52,6 +47,7 @@ export async function putKnown(
       index.note(path, stats, content, readAt);
       context.tally.files += 1;
       context.tally.bytes += content.size;
+      context.tally.thereBytes += content.size;
       return { content, mode: Number(stats.mode & 0o777n), stats };
     }
   }

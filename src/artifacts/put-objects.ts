@@ -10,6 +10,8 @@ import { PACKED } from './layout.js';
 import { type Artifact, type PutOptions, put, streamed } from './put.js';
 import { type PutContext, putContent } from './put-content.js';
 import { changed } from './refuse.js';
+import { Stamps } from './steady.js';
+import { newTally } from './tally.js';
 import { TreeListWriter } from './tree-list.js';
 
 /** Objects have no mode. */
@@ -27,43 +29,69 @@ export function putObject(blobs: Blobs, from: ReadStore, key: string, options: P
   });
 }
 
+interface Below extends PutOptions {
+  /** Relative to the prefix: excluded, as our own markers are. */
+  readonly marker?: string | undefined;
+}
+
 /** All that lies below a prefix, if it holds still. Placeholders of folders are empty folders only where nothing is in them. */
-export function putObjects(
-  blobs: Blobs,
-  from: ReadStore,
-  prefix: string,
-  options: PutOptions & { readonly marker?: string | undefined } = {},
-): Promise<Artifact> {
+export function putObjects(blobs: Blobs, from: ReadStore, prefix: string, options: Below = {}): Promise<Artifact> {
   return put(blobs, options, async (context) => {
-    const list = new TreeListWriter((page) => context.blobs.put(page));
-    const heads = await headsBelow(from, prefix, options);
-    const seen = stampsOf(context, heads);
-    for (let at = 0; at < heads.length; ) {
-      options.signal?.throwIfAborted();
-      // In the list's order, with the next ones on their way already.
-      const batch = heads.slice(at, at + AHEAD);
-      at += batch.length;
-      const small = batch.map((head) => (head.size <= PACKED ? fetchSmall(from, head) : undefined));
-      for (const fetching of small) fetching?.catch(() => {});
-      for (const [i, head] of batch.entries()) {
-        const path = head.key.slice(prefix.length);
-        const bytes = await small[i];
-        const content =
-          bytes === undefined ? await putOne(context, from, head, options.signal) : await keep(context, bytes);
-        if (list.add({ kind: 'file', path, mode: MODE, content })) await list.turn();
-      }
+    const read = async (heads: () => AsyncIterable<Head>) => {
+      const { root, stamps } = await readObjects(context, from, { heads: heads(), prefix, options });
+      if ((await stampsOf(context, heads())) !== stamps) throw changed(`${from.name}/${prefix}`);
+      return root;
+    };
+    try {
+      return await read(() => inOrder(headsBelow(from, prefix, options)));
+    } catch (error) {
+      if (!(error instanceof OutOfOrder)) throw error;
+      // Directory buckets list as they like: all names are held then, and what was read before is there already.
+      Object.assign(context.tally, { ...newTally(), storedBytes: context.tally.storedBytes });
+      return await read(() => sorted(headsBelow(from, prefix, options)));
     }
-    if (stampsOf(context, await headsBelow(from, prefix, options)) !== seen) throw changed(`${from.name}/${prefix}`);
-    return list.done();
   });
 }
 
-async function headsBelow(
-  from: ReadStore,
-  prefix: string,
-  { marker, signal }: PutOptions & { readonly marker?: string | undefined },
-): Promise<readonly Head[]> {
-  const heads: Head[] = [];
+interface Listed {
+  /** In the order of a tree list. */
+  readonly heads: AsyncIterable<Head>;
+  readonly prefix: string;
+  readonly options: Below;
+}
+
+async function readObjects(context: PutContext, from: ReadStore, { heads, prefix, options }: Listed) {
+  const list = new TreeListWriter((page) => context.blobs.put(page));
+  const stamps = new Stamps(context.hash);
+  for await (const batch of batchesOf(heads, AHEAD)) {
+    options.signal?.throwIfAborted();
+    // In the list's order, with the next ones on their way already.
+    const small = batch.map((head) => (head.size <= PACKED ? fetchSmall(from, head) : undefined));
+    for (const fetching of small) fetching?.catch(() => {});
+    for (const [i, head] of batch.entries()) {
+      stamps.add(stampOf(head));
+      const path = head.key.slice(prefix.length);
+      const bytes = await small[i];
+      const content =
+        bytes === undefined ? await putOne(context, from, head, options.signal) : await keep(context, bytes);
+      if (list.add({ kind: 'file', path, mode: MODE, content })) await list.turn();
+    }
+  }
+  return { root: await list.done(), stamps: stamps.digest() };
+}
+
+async function* batchesOf<T>(all: AsyncIterable<T>, size: number): AsyncGenerator<readonly T[]> {
+  let batch: T[] = [];
+  for await (const one of all) {
+    batch.push(one);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+async function* headsBelow(from: ReadStore, prefix: string, { marker, signal }: Below): AsyncGenerator<Head> {
   for await (const head of from.list(prefix, signal && { signal })) {
     const path = head.key.slice(prefix.length);
     // `dt=1/` and `dt=1_$folder$` stand for folders, which objects do not need.
@@ -72,15 +100,33 @@ async function headsBelow(
     const why = pathFault(path);
     if (why !== undefined)
       throw new IntegrityError('integrity/list', `${from.name}/${head.key} cannot be kept: ${why}`);
-    heads.push(head);
+    yield head;
   }
-  return heads.sort((a, b) => compareUtf8(a.key, b.key));
 }
 
-function stampsOf({ hash }: PutContext, heads: readonly Head[]): Digest {
-  const stamps = hash.stream();
-  for (const { key, size, etag, modifiedAt } of heads)
-    stamps.update(Buffer.from(`${key}\0${size} ${etag ?? modifiedAt}\n`));
+class OutOfOrder extends Error {}
+
+/** As nearly every server lists them; one that does not is found out. */
+async function* inOrder(heads: AsyncIterable<Head>): AsyncGenerator<Head> {
+  let last: string | undefined;
+  for await (const head of heads) {
+    if (last !== undefined && compareUtf8(last, head.key) >= 0) throw new OutOfOrder(head.key);
+    last = head.key;
+    yield head;
+  }
+}
+
+async function* sorted(heads: AsyncIterable<Head>): AsyncGenerator<Head> {
+  const all: Head[] = [];
+  for await (const head of heads) all.push(head);
+  yield* all.sort((a, b) => compareUtf8(a.key, b.key));
+}
+
+const stampOf = ({ key, size, etag, modifiedAt }: Head) => `${key}\0${size} ${etag ?? modifiedAt}\n`;
+
+async function stampsOf({ hash }: PutContext, heads: AsyncIterable<Head>): Promise<Digest> {
+  const stamps = new Stamps(hash);
+  for await (const head of heads) stamps.add(stampOf(head));
   return stamps.digest();
 }
 

@@ -1,10 +1,12 @@
 import type { Digest } from '../core/brand.js';
 import { IntegrityError, StoreError } from '../core/error.js';
+import { OUR_MARKER } from '../core/marker.js';
 import { isPart, isPlaceholder } from '../core/parts.js';
 import type { Head, Store } from '../store/store.js';
 import { entriesOf, readArtifact } from './artifact.js';
 import type { Blobs } from './blobs.js';
 import type { Entry } from './entry.js';
+import { assertWhole } from './is-whole.js';
 import { endLeftUploads } from './left-uploads.js';
 import { partSizeOf } from './object-shape.js';
 import { ObjectWriter } from './object-writer.js';
@@ -53,7 +55,7 @@ export async function restoreObjects(
   const writer = new ObjectWriter(blobs, { store, tally, signal });
   const files = () => filesOf(blobs, root, only);
 
-  const there = await headsAt(store, key, root, signal);
+  const { there, markers } = await headsAt(store, key, root, signal);
   const found = { right: new Map<string, PutBack>(), wrong: 0 };
   const extra = new Map(there);
   const inParts = new Set<string>();
@@ -68,11 +70,16 @@ export async function restoreObjects(
   }
   // Who asks for a part leaves alone what else lies there.
   if (only !== undefined) extra.clear();
-  if (extra.size > 0) {
-    const [first] = extra.keys();
-    if (!options.replace) throw inTheWay({ store: store.name, key: key + first }, digest, root);
-    for (const path of extra.keys()) await store.remove(key + path, signal && { signal });
-  }
+  const [stranger] = extra.keys();
+  if (stranger !== undefined && !options.replace)
+    throw inTheWay({ store: store.name, key: key + stranger }, digest, root);
+  // Nothing here can be built beside and swapped: before anything goes for good, all that comes for it is known to be there.
+  if (extra.size + found.wrong > 0) await assertWhole(blobs, digest);
+  const call = signal && { signal };
+  // First of all: what they say of other bytes must not be read above these.
+  if (extra.size + found.wrong > 0 || found.right.size < extent.files)
+    for (const marker of markers) await store.remove(marker, call);
+  for (const path of extra.keys()) await store.remove(key + path, call);
   // What does not all belong to it may be of another run: then nothing of it stays - but for whoever asks for a part.
   const mixed = only === undefined && (extra.size > 0 || found.wrong > 0);
   if (inParts.size > 0) {
@@ -127,18 +134,21 @@ async function headsAt(
   key: string,
   root: Root,
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<string, Head>> {
+): Promise<{ readonly there: ReadonlyMap<string, Head>; readonly markers: readonly string[] }> {
   const call = signal && { signal };
-  const heads = new Map<string, Head>();
+  const there = new Map<string, Head>();
+  const markers: string[] = [];
   if (root.kind === 'file') {
     const head = await store.head(key, call);
-    return head === undefined ? heads : heads.set('', head);
+    if (head !== undefined) there.set('', head);
+    return { there, markers };
   }
   for await (const head of store.list(key, call)) {
     const path = head.key.slice(key.length);
-    if (path !== '' && !isPlaceholder({ path, size: head.size }) && isPart(path)) heads.set(path, head);
+    if (path === OUR_MARKER || path.endsWith(`/${OUR_MARKER}`)) markers.push(head.key);
+    else if (path !== '' && !isPlaceholder({ path, size: head.size }) && isPart(path)) there.set(path, head);
   }
-  return heads;
+  return { there, markers };
 }
 
 async function tagIfRight(

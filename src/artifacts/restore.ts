@@ -54,6 +54,7 @@ async function restored(blobs: Blobs, digest: Digest, target: string, options: R
   const done = (how: Restored['how']): Restored => ({ root, how, extent, tally });
   const wasThere = isThere(target);
   const there = await compare(blobs, root, target, only);
+  if (there.is === 'short') tally.totalBytes = there.bytes;
   if (there.is === 'same' || (only !== undefined && extent.entries === 0)) return done('kept');
   /** What may not be removed is asked for before anything is built, which takes long, and once more before it would go. */
   const refuseStrangers = async () => {

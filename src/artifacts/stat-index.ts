@@ -34,13 +34,15 @@ interface Where {
   readonly of: string;
 }
 
+/** Best effort: a disk that refuses something costs what is known, and the next put reads all of it. */
 export function openStatIndex(where: Where): StatIndex {
   const known = rowsIn(where);
-  let at = known.next();
+  let at: IteratorResult<Known, undefined> = spared(() => known.next()) ?? END;
   const temporary = join(dirname(where.file), `${TEMPORARY}${process.pid}-${randomBytes(8).toString('hex')}`);
   let fd: number | undefined;
   let rows: Row[] = [];
-  function turn(): void {
+  let isKept = true;
+  function turn(): true {
     if (fd === undefined) {
       mkdirSync(dirname(where.file), { recursive: true });
       fd = openSync(temporary, 'wx', 0o600);
@@ -49,34 +51,45 @@ export function openStatIndex(where: Where): StatIndex {
     writeSync(fd, `${page.byteLength} ${where.hash.digest(page)}\n`);
     writeSync(fd, page);
     rows = [];
+    return true;
   }
   return {
     find(path, stats) {
-      while (!at.done && compareUtf8(at.value.path, path) < 0) at = known.next();
+      while (!at.done && compareUtf8(at.value.path, path) < 0) at = spared(() => known.next()) ?? END;
       return !at.done && at.value.path === path && at.value.stamp === stampOf(stats) ? at.value.content : undefined;
     },
     note(path, stats, content, readAt) {
       // biome-ignore format: the broken form is compiled out of the package; the test on edits within a tick must catch it
       if (__SABOTAGE__ !== 'racy-stamps')
       if (Math.max(Number(stats.mtimeMs), Number(stats.ctimeMs)) > readAt - RACY_MS) return;
+      if (!isKept) return;
       rows.push([path, stampOf(stats), ...contentCells(content)]);
-      if (rows.length >= ROWS_A_PAGE) turn();
+      if (rows.length >= ROWS_A_PAGE) isKept = spared(turn) === true;
     },
     save() {
-      if (rows.length > 0 || fd === undefined) turn();
-      renameSync(temporary, where.file);
+      if (isKept && (rows.length > 0 || fd === undefined)) isKept = spared(turn) === true;
+      if (isKept) spared(() => renameSync(temporary, where.file));
     },
     close() {
-      known.return(undefined);
+      spared(() => known.return(undefined));
       if (fd === undefined) return;
-      closeSync(fd);
-      try {
-        rmSync(temporary, { force: true });
-      } catch {
-        // Litter, which gc removes. The error that ended the put is the one to be heard of.
-      }
+      spared(() => closeSync(fd!));
+      // Else it is litter, which gc removes.
+      spared(() => rmSync(temporary, { force: true }));
     },
   };
+}
+
+const END = { done: true, value: undefined } as const;
+
+/** Undefined if the system refused it. */
+function spared<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    return undefined;
+  }
 }
 
 /** ctime among them: who sets mtime back cannot set that. */

@@ -4,6 +4,7 @@ import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreError } from '../core/error.js';
+import { OUR_MARKER } from '../core/marker.js';
 import { TEMPORARY } from '../core/parts.js';
 import { TRASH } from './litter.js';
 
@@ -76,6 +77,8 @@ export class Beside {
     return [
       ...before
         .filter((name) => !name.startsWith(TEMPORARY))
+        // First of all: what it says of the old must not be read above a part of the new.
+        .sort((a, b) => Number(b === OUR_MARKER) - Number(a === OUR_MARKER))
         .map((name) => [join(this.target, name), join(this.#old, name)] as const),
       ...after.map((name) => [join(this.built, name), join(this.target, name)] as const),
     ];
@@ -108,13 +111,13 @@ export class Beside {
     );
   }
 
-  /** Most often nothing is left in it. */
+  /** Most often nothing is left in it. What cannot be removed costs room until gc, and never what was done. */
   async remove(): Promise<void> {
-    if (this.#isStranded) return rm(this.built, { recursive: true, force: true });
+    const left = this.#isStranded ? this.built : this.#own;
     try {
-      fs.rmdirSync(this.#own);
+      fs.rmdirSync(left);
     } catch {
-      await rm(this.#own, { recursive: true, force: true });
+      await rm(left, { recursive: true, force: true }).catch(() => {});
     }
   }
 }

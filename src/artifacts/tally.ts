@@ -5,8 +5,10 @@ export interface Tally {
   bytes: number;
   /** What really went into the store (put) or came out of it (restore). */
   storedBytes: number;
+  /** Of what is put: what need not be stored, since the store has it already, or this put has just stored it. */
+  thereBytes: number;
   /** How many bytes it will be, as soon as that is known. */
   totalBytes?: number;
 }
 
-export const newTally = (): Tally => ({ files: 0, bytes: 0, storedBytes: 0 });
+export const newTally = (): Tally => ({ files: 0, bytes: 0, storedBytes: 0, thereBytes: 0 });

@@ -11,6 +11,8 @@ import { artifactKey, CHUNK, CHUNKS, chunkKey, digestIn, PACK, PACKED, PACKS, pa
 import { newTally, type Tally } from './tally.js';
 import { epochOf } from './truce.js';
 
+const ASKED_AT_ONCE = 16;
+
 export interface VerifyOptions {
   /** `index`: all that lists name is there. `sample`: and some of the bytes are right. `full`: all of them. */
   readonly level: 'index' | 'sample' | 'full';
@@ -111,13 +113,32 @@ export async function whyBroken(
   isChunk = async (blob: Digest) => (await blobs.store.head(chunkKey(blob))) !== undefined,
 ): Promise<string | undefined> {
   try {
-    for await (const blob of blobsOf(blobs, digest))
-      if (!blobs.index.has(blob) && !(await isChunk(blob))) return `${blob} is gone`;
-    return undefined;
+    const isThere = async (blob: Digest) => blobs.index.has(blob) || isChunk(blob);
+    const gone = await firstNot(isThere, blobsOf(blobs, digest));
+    return gone === undefined ? undefined : `${gone} is gone`;
   } catch (error) {
     if (error instanceof IntegrityError) return error.message;
     throw error;
   }
+}
+
+/** The first of which it is not so, with the next ones asked already: each may be a round trip. */
+async function firstNot(
+  isSo: (blob: Digest) => Promise<boolean>,
+  blobs: AsyncIterable<Digest>,
+): Promise<Digest | undefined> {
+  const asked: (readonly [Digest, Promise<boolean>])[] = [];
+  for await (const blob of blobs) {
+    const answer = isSo(blob);
+    // Somebody may throw while nobody awaits it.
+    answer.catch(() => {});
+    asked.push([blob, answer]);
+    if (asked.length < ASKED_AT_ONCE) continue;
+    const [first, so] = asked.shift()!;
+    if (!(await so)) return first;
+  }
+  for (const [blob, so] of asked) if (!(await so)) return blob;
+  return undefined;
 }
 
 /** Every blob that an artifact needs, its lists among them. */

@@ -1,9 +1,9 @@
 import { realpathSync } from 'node:fs';
-import { relative, resolve } from 'node:path';
-import { statAt } from '../artifacts/file-trouble.js';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { fileTrouble } from '../artifacts/file-trouble.js';
 import type { Root } from '../artifacts/root.js';
 import { newTally } from '../artifacts/tally.js';
-import { type Location, parseLocation, type S3Location } from '../core/location.js';
+import { contains, type Location, parseLocation, type S3Location } from '../core/location.js';
 import { diskPath } from '../preset.js';
 import type { AtArtifacts } from './at-artifacts.js';
 import { progress } from './progress.js';
@@ -43,11 +43,34 @@ export async function pathHere(
   return resolve(diskPath(location, { ...surroundings, folder: terminal.cwd })!);
 }
 
-/** Also where either is reached by a link. One that could not be made is told by the first write. */
-export function holdsCache({ cache, surroundings }: AtArtifacts, path: string): boolean {
-  const cachePath = diskPath(parseLocation(cache.uri), surroundings);
-  const isMade = cachePath !== undefined && statAt(cachePath) !== undefined && statAt(path) !== undefined;
-  return isMade && isIn(realpathSync(path), realpathSync(cachePath));
+/** How a place lies to the cache, also where either is reached by a link or is not made yet. */
+export function besideCache(
+  { cache, surroundings, terminal }: AtArtifacts,
+  location: Location,
+): 'apart' | 'within' | 'itself' | 'around' {
+  const own = parseLocation(cache.uri);
+  const path = diskPath(location, { ...surroundings, folder: terminal.cwd });
+  const cachePath = diskPath(own, surroundings);
+  const [isWithin, isAround] =
+    path === undefined || cachePath === undefined
+      ? [contains(own, location), contains(location, own)]
+      : isEitherIn(realOf(path), realOf(cachePath));
+  return isWithin ? (isAround ? 'itself' : 'within') : isAround ? 'around' : 'apart';
+}
+
+const isEitherIn = (path: string, cache: string) => [isIn(cache, path), isIn(path, cache)] as const;
+
+/** What is not there yet lies where the nearest folder above it really is. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const above = dirname(path);
+    return (code === 'ENOENT' || code === 'ENOTDIR') && above !== path
+      ? join(realOf(above), basename(path))
+      : fileTrouble(error);
+  }
 }
 
 export const isIn = (folder: string, path: string) => !/^\.\.(\/|$)/.test(relative(folder, path));

@@ -4,11 +4,11 @@ import { restoreObjects } from '../artifacts/restore-objects.js';
 import type { Digest } from '../core/brand.js';
 import { compileGlob } from '../core/glob.js';
 import { isTree, parseLocation } from '../core/location.js';
-import { factsOf, holdsCache, pathHere, watched } from './artifact-acts.js';
+import { besideCache, factsOf, pathHere, watched } from './artifact-acts.js';
 import { type AtArtifacts, findArtifact } from './at-artifacts.js';
 import { namingArtifact } from './broken.js';
 import { bytesText } from './bytes-text.js';
-import { UsageError } from './command.js';
+import { isGiven, UsageError } from './command.js';
 import { EXIT, type Exit } from './exit.js';
 import { Interrupted } from './interrupt.js';
 import { printable } from './terminal.js';
@@ -19,6 +19,9 @@ export async function get(at: AtArtifacts, [text, target, ...more]: readonly str
     throw new UsageError('get what, and where to?', 'artifact get DIGEST PATH, or a location on S3, or - for stdout');
   if (target === '-' && args.on('json'))
     throw new UsageError('stdout cannot hold both, the bytes and --json', 'name a file to get it to');
+  const unfit = ['only', 'replace', 'hard-links'].find((name) => isGiven(args, name));
+  if (target === '-' && unfit !== undefined)
+    throw new UsageError(`--${unfit} means nothing for stdout`, 'name a place to get it to');
   const digest = await findArtifact(at, text);
   if (target === '-') return namingArtifact(blobs, digest, () => print(at, digest));
   const patterns = args.all('only').map((pattern) => compileGlob(pattern));
@@ -50,16 +53,21 @@ export async function get(at: AtArtifacts, [text, target, ...more]: readonly str
   return EXIT.good;
 }
 
+const ELSEWHERE = 'name another place';
+
 async function getAt(at: AtArtifacts, digest: Digest, target: string, more: RestoreOptions): Promise<Restored> {
   const { args, blobs, places } = at;
   const options = { ...more, replace: args.on('replace') };
   const location = parseLocation(target);
+  const lies = besideCache(at, location);
+  if (lies === 'within' || lies === 'itself')
+    throw new UsageError(`${target} lies in the cache ${at.cacheName}: nothing but Stepaside writes there`, ELSEWHERE);
+  if (lies === 'around' && options.replace)
+    throw new UsageError(`${target} holds the cache itself: all in it would go`, ELSEWHERE);
   if (location.kind === 's3') return restoreObjects(blobs, digest, places.at(location), options);
   if (isTree(location) && (await readArtifact(blobs, digest)).kind === 'file')
     throw new UsageError('a single file needs a place that does not end in "/"', `name the file, as in ${target}file`);
   const path = await pathHere(at, location);
-  if (options.replace && holdsCache(at, path))
-    throw new UsageError(`${target} holds the cache itself: all in it would go`, 'name another place');
   return restore(blobs, digest, path, {
     ...options,
     links: args.on('links') ? 'keep' : 'refuse',

@@ -5,10 +5,10 @@ import { pin } from '../artifacts/pins.js';
 import { type PutOptions, putFileArtifact, putStream, putTree } from '../artifacts/put.js';
 import { putObject, putObjects } from '../artifacts/put-objects.js';
 import { StepasideError } from '../core/error.js';
-import { contains, isTree, parseLocation, type S3Location } from '../core/location.js';
+import { isTree, parseLocation, type S3Location } from '../core/location.js';
 import { ownIgnore } from '../preset.js';
 import type { Store } from '../store/store.js';
-import { factsOf, holdsCache, isIn, pathHere, watched } from './artifact-acts.js';
+import { besideCache, factsOf, isIn, pathHere, watched } from './artifact-acts.js';
 import type { AtArtifacts } from './at-artifacts.js';
 import { bytesText } from './bytes-text.js';
 import { UsageError } from './command.js';
@@ -28,7 +28,8 @@ export async function put(at: AtArtifacts, words: readonly string[]): Promise<Ex
       if (args.on('pin')) await pin(blobs, digest, signal);
       artifacts.push({ path: word, digest, ...factsOf(root), storedBytes: tally.storedBytes });
       if (!args.on('json')) terminal.data(`${digest}  ${printable(word)}`);
-      const there = Math.max(0, tally.bytes - tally.storedBytes);
+      // Lists that were there are no bytes of what was put.
+      const there = Math.min(tally.bytes, tally.thereBytes);
       terminal.note(
         terminal.paint.dim(
           `${bytesText(tally.bytes)} in ${tally.files} files; ${bytesText(tally.storedBytes)} stored, ${bytesText(there)} were there`,
@@ -63,8 +64,8 @@ async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
   if (word === '-') return putStream(blobs, addAbortSignal(signal, process.stdin), options);
   const location = parseLocation(word);
   const [marker, links] = [args.one('marker'), args.on('links') ? ('keep' as const) : ('refuse' as const)];
+  if (['itself', 'around'].includes(besideCache(at, location))) throw wouldHoldItself(at, word);
   if (location.kind === 's3') {
-    if (contains(location, parseLocation(at.cache.uri))) throw wouldHoldItself(at, word);
     const { store, key } = places.at(location);
     if (!(await isAnything(store, location, key))) throw new UsageError(`there is nothing at ${word}`);
     return isTree(location)
@@ -76,7 +77,6 @@ async function putWord(at: AtArtifacts, word: string, options: PutOptions) {
   if (there === undefined) throw new UsageError(`there is no ${word}`);
   if (!there.isDirectory() && isTree(location))
     throw new UsageError(`${word} is a file, no folder`, `name it without a "/" at its end`);
-  if (holdsCache(at, path)) throw wouldHoldItself(at, word);
   const known = { ...options, strict: args.on('strict'), statsIn: await statsFolder(at, path) };
   return there.isDirectory() ? putTree(blobs, path, { ...known, marker, links }) : putFileArtifact(blobs, path, known);
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { listArtifacts } from '../artifacts/artifact.js';
-import { statAt } from '../artifacts/file-trouble.js';
+import { fileTrouble, statAt } from '../artifacts/file-trouble.js';
 import { artifactKey, isDigest } from '../artifacts/layout.js';
 import type { Digest } from '../core/brand.js';
 import type { Config } from '../core/config.js';
@@ -46,7 +46,8 @@ export function onArtifacts(act: (at: AtArtifacts) => Promise<Exit>): Command {
       return await act({ ...artifacts, args, terminal, surroundings, signal: interrupts.signal, cacheName, noCache });
     } catch (error) {
       const isOurs = interrupts.by() !== undefined && error instanceof Error && error.name === 'AbortError';
-      throw isOurs ? new Interrupted() : error;
+      if (isOurs) throw new Interrupted();
+      return fileTrouble(error);
     } finally {
       interrupts.stop();
       await artifacts.close();
@@ -59,6 +60,7 @@ export async function findArtifact(
   { blobs, cacheName }: Pick<AtArtifacts, 'blobs' | 'cacheName'>,
   text: string,
 ): Promise<Digest> {
+  if (text === '') throw new UsageError('an empty digest names nothing', 'see stepaside artifact ls');
   const wanted = wholeOf(text);
   const known: Digest[] = [];
   if (isDigest(wanted)) {

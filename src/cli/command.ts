@@ -35,6 +35,9 @@ export interface Args {
   on(name: string): boolean;
 }
 
+export const isGiven = (args: Args, name: string): boolean =>
+  args.on(name) || args.one(name) !== undefined || args.all(name).length > 0;
+
 export type Command = (args: Args, terminal: Terminal) => Promise<Exit>;
 
 /** The call's words are off. */

@@ -305,7 +305,10 @@ write \`check X; [ $? -eq 10 ] && job\` to run it only on a sure absence.`,
         name: 'hard-links',
         what: 'get: files of 1 to 8 MiB become read-only links into the store on the same file system; never write to one',
       },
-      { name: 'replace', what: 'get: remove what lies there and is no part of it; else nothing is touched' },
+      {
+        name: 'replace',
+        what: 'get: what lies there under other names goes; else nothing is touched. Its own names get its bytes in any case',
+      },
       { name: 'pin', what: 'put: and pin it, so that gc leaves it alone' },
       { name: 'undo', what: 'pin: let it go' },
       {

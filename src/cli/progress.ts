@@ -36,12 +36,12 @@ export function progress({ terminal, tally, verb, quiet }: ProgressOptions): () 
 }
 
 /** What was there already is shown apart: it cost a read, and no room. */
-export function progressLine(verb: string, { files, bytes, storedBytes, totalBytes }: Tally, ms: number): string {
+export function progressLine(verb: string, { files, bytes, thereBytes, totalBytes }: Tally, ms: number): string {
   const share = totalBytes === undefined || totalBytes === 0 ? undefined : Math.min(1, bytes / totalBytes);
   const full = Math.round((share ?? 0) * BAR);
   const bar = share === undefined ? '' : `[${'='.repeat(full)}${' '.repeat(BAR - full)}] ${Math.floor(share * 100)}%  `;
   const of = totalBytes === undefined ? '' : ` of ${bytesText(totalBytes)}`;
   const rate = ms > 0 ? `  ${bytesText((bytes / ms) * 1000)}/s` : '';
-  const dedup = verb === 'put' ? `  ${bytesText(Math.max(0, bytes - storedBytes))} were there` : '';
+  const dedup = verb === 'put' ? `  ${bytesText(Math.min(bytes, thereBytes))} were there` : '';
   return `${verb}  ${bar}${bytesText(bytes)}${of}  ${files} files${rate}${dedup}`;
 }

@@ -1,3 +1,4 @@
+import { CHUNKS, PACKS } from '../artifacts/layout.js';
 import { newTally } from '../artifacts/tally.js';
 import { verify as verifyArtifacts } from '../artifacts/verify.js';
 import type { Digest } from '../core/brand.js';
@@ -14,6 +15,13 @@ export const verify = onArtifacts(async (at) => {
   const { args, terminal, blobs, signal } = at;
   const share = shareOf(args);
   const budgetBytes = sizeOf(args);
+  const after = afterOf(args);
+  const reads = args.on('full') || share !== undefined;
+  if (!reads && (budgetBytes !== undefined || after !== undefined))
+    throw new UsageError(
+      `--${after === undefined ? 'budget' : 'after'} is about bytes, and none would be read`,
+      'add --full, or --sample SHARE',
+    );
   // "Nothing is broken" would be said of another place than the one that was meant.
   if (at.noCache)
     throw new StoreError(
@@ -28,7 +36,7 @@ export const verify = onArtifacts(async (at) => {
     level: args.on('full') ? 'full' : share === undefined ? 'index' : 'sample',
     share,
     budgetBytes,
-    after: args.one('after'),
+    after,
     signal,
     tally,
   }).finally(stop);
@@ -63,6 +71,12 @@ function shareOf(args: Args): number | undefined {
   const share = Number(text);
   if (!(share > 0 && share <= 1)) throw new UsageError(`--sample ${text}: a share above 0, up to 1`);
   return share;
+}
+
+function afterOf(args: Args): string | undefined {
+  const key = args.one('after');
+  if (key === undefined || key.startsWith(CHUNKS) || key.startsWith(PACKS)) return key;
+  throw new UsageError(`--after ${key}: no object of the store begins so`, `as the last call said it: ${CHUNKS}...`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };

@@ -319,6 +319,29 @@ describe('trees', () => {
     },
   );
 
+  it('our markers go with what they spoke of: where something comes, and nowhere else', async () => {
+    const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'tree/b/too': '', 'tree/d/e': 'e' });
+    const blobs = await openBlobs();
+    const { digest } = await putTree(blobs, join(folder, 'tree'));
+    const out = join(folder, 'out');
+    await restore(blobs, digest, out);
+    const marked = ['', 'b', 'd'].map((below) => join(out, below, '_stepaside.json'));
+    const isMarked = () => marked.map((path) => fs.existsSync(path));
+    for (const path of marked) fs.writeFileSync(path, '{}');
+    expect((await restore(blobs, digest, out)).how).toBe('kept');
+    expect(isMarked()).toEqual([true, true, true]);
+    fs.rmSync(join(out, 'b/c'));
+    expect((await restore(blobs, digest, out)).how).toBe('filled');
+    expect(isMarked()).toEqual([false, false, true]);
+    for (const path of marked) fs.writeFileSync(path, '{}');
+    fs.writeFileSync(join(out, 'd/e'), 'wrong');
+    expect((await restore(blobs, digest, out, { only: (path) => path === 'd/e' })).how).toBe('filled');
+    expect(isMarked()).toEqual([false, true, false]);
+    fs.writeFileSync(join(out, 'd/e'), 'wrong');
+    expect((await restore(blobs, digest, out)).how).toBe('replaced');
+    expect(isMarked()).toEqual([false, false, false]);
+  });
+
   it('part of a tree by its paths, beside what else lies there', async () => {
     const folder = folderWith({ 'tree/a': 'a', 'tree/b/c': 'c', 'tree/b/d': 'd' });
     const blobs = await openBlobs();
@@ -441,7 +464,7 @@ describe('trees', () => {
       ['when it was read', () => fs.appendFileSync(join(folder, 'tree', 'a'), 'a')],
     ] as const) {
       write(1);
-      const tally = { files: 0, storedBytes: 0, at: 0, bytes: 0 };
+      const tally = { files: 0, storedBytes: 0, thereBytes: 0, at: 0, bytes: 0 };
       Object.defineProperty(tally, 'bytes', {
         get: () => tally.at,
         set(bytes: number) {

@@ -122,6 +122,44 @@ describe('restore to S3', () => {
     await expectAll(to.key);
   });
 
+  it('of an artifact that is not whole nothing goes, and nothing comes over what is there', async () => {
+    const digest = await putAll();
+    const to = place();
+    await store.write(`${to.key}precious`, Buffer.from('mine'));
+    await store.write(`${to.key}a`, Buffer.from('mine, too'));
+    const chunks = await allKeys(blobs.store, 'v1/chunks/');
+    await blobs.store.remove(chunks[0]!);
+    await expect(restoreObjects(blobs, digest, to, { replace: true })).rejects.toMatchObject({
+      code: 'integrity/missing',
+      hint: 'nothing was touched',
+    });
+    expect(await allKeys(store, to.key)).toEqual([`${to.key}a`, `${to.key}precious`]);
+    expect((await readAll(store, `${to.key}a`)).toString()).toBe('mine, too');
+  });
+
+  it('our markers go before the first byte comes, and stay where nothing does', async () => {
+    const digest = await putAll();
+    const to = place();
+    const markers = [`${to.key}_stepaside.json`, `${to.key}dir/_stepaside.json`];
+    for (const key of markers) await store.write(key, Buffer.from('{}'));
+    let seen: readonly string[] | undefined;
+    const watched: Store = Object.assign(Object.create(store), {
+      async write(...words: Parameters<Store['write']>) {
+        seen ??= await allKeys(store, to.key);
+        return store.write(...words);
+      },
+    });
+    await restoreObjects(blobs, digest, { ...to, store: watched });
+    expect(seen).toEqual([]);
+    await expectAll(to.key);
+    await store.write(markers[0]!, Buffer.from('{}'));
+    expect((await restoreObjects(blobs, digest, to)).how).toBe('kept');
+    expect(await allKeys(store, to.key)).toContain(markers[0]);
+    await store.write(`${to.key}a`, Buffer.from('xyz'));
+    expect((await restoreObjects(blobs, digest, to, { only: (path) => path === 'a' })).how).toBe('filled');
+    await expectAll(to.key);
+  });
+
   it('bytes that are damaged in the store never arrive; uploads that were begun are given up', async () => {
     const digest = await putAll();
     const chunk = (await allKeys(blobs.store, 'v1/chunks/')).find((key) => key.length > 0)!;

@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { putFileArtifact, putTree } from '../../src/artifacts/put.js';
 import { putObject, putObjects } from '../../src/artifacts/put-objects.js';
 import { restore } from '../../src/artifacts/restore.js';
+import { memoryStore } from '../../src/drivers/memory.js';
 import { s3Store } from '../../src/drivers/s3/s3.js';
 import { wrap } from '../../src/preset.js';
 import { observed, StoreCounts } from '../../src/store/observe.js';
@@ -44,7 +45,7 @@ describe('artifacts on S3', () => {
     const folder = folderWith();
     fs.writeFileSync(join(folder, 'in'), bytesOf(randomFrom(seed), 40 * MIB));
     const stop = new AbortController();
-    const tally = { files: 0, bytes: 0, at: 0, storedBytes: 0 };
+    const tally = { files: 0, bytes: 0, at: 0, storedBytes: 0, thereBytes: 0 };
     Object.defineProperty(tally, 'storedBytes', {
       get: () => tally.at,
       set(bytes: number) {
@@ -81,6 +82,22 @@ describe('artifacts on S3', () => {
     const one = await putObject(blobs, store, 'data/big');
     expect((await putFileArtifact(blobs, join(folder, 'in/big'))).digest).toBe(one.digest);
     await expect(putObject(blobs, store, 'data/none')).rejects.toMatchObject({ code: 'integrity/missing' });
+  });
+
+  it('what a server lists in another order is the same artifact, and counted once', async () => {
+    const from = memoryStore();
+    for (let i = 0; i < 60; i++) await from.write(`in/${i % 7}/${i}`, Buffer.from(`${i % 5}`));
+    const asListed = await putObjects(await openBlobs(), from, 'in/');
+    const shuffled: Store = Object.assign(Object.create(from), {
+      async *list(prefix: string) {
+        const all = [];
+        for await (const head of from.list(prefix)) all.push(head);
+        yield* [...all.slice(30), ...all.slice(0, 30)];
+      },
+    });
+    const { digest, tally } = await putObjects(await openBlobs(), shuffled, 'in/');
+    expect(digest).toBe(asListed.digest);
+    expect(tally).toMatchObject({ files: 60, bytes: 60 });
   });
 
   it('objects that change while they are read are noticed', async () => {

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { snapshot } from '../artifacts/rig.js';
 import { folderWith, stepaside } from '../rig/cli.js';
+import { freshBucket, rigServer } from '../rig/rig-server.js';
+import { accountOf } from '../rig/s3-server.js';
 
 /** Two artifacts in the cache of a folder that somebody works in. */
 async function shop() {
@@ -35,6 +37,34 @@ it('nothing of anybody else is removed: not here, not above, not in a folder by 
   expect(rows()).toEqual(before);
   expect(await say('get', tree, 'work', '--replace')).toMatchObject({ code: 0, stdout: 'replaced  work  3 B\n' });
   expect(rows().some((row) => row.startsWith('work/mine'))).toBe(false);
+});
+
+it('the cache is no place for it, on a disk or on S3, above it or in it', async () => {
+  const { cwd, say, rows, tree } = await shop();
+  for (const target of ['.stepaside', '.stepaside/v1/packs', '.stepaside/v1/new'])
+    for (const more of [[], ['--replace'], ['--only', 'a']])
+      expect(await say('get', tree, target, ...more), target).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/lies in the cache .*nothing but Stepaside writes there/),
+      });
+  expect(await say('get', tree, 'again')).toMatchObject({ code: 0 });
+  expect(rows().filter((row) => row.startsWith('again/'))).toHaveLength(5);
+
+  const bucket = `s3://${await freshBucket()}`;
+  const env = { ...accountOf(rigServer()), STEPASIDE_CACHE: `${bucket}/cache/` };
+  const there = async (...words: string[]) => stepaside(['artifact', ...words], { cwd, env });
+  expect(await there('put', 'in')).toMatchObject({ code: 0 });
+  for (const [target, what] of [
+    [`${bucket}/`, /holds the cache itself/],
+    [`${bucket}/cache/`, /lies in the cache/],
+    [`${bucket}/cache/v1/packs/`, /lies in the cache/],
+  ] as const)
+    expect(await there('get', tree, target, '--replace'), target).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(what),
+    });
+  expect(await there('get', tree, `${bucket}/cached/`, '--replace')).toMatchObject({ code: 0 });
+  expect(await there('get', tree, 'from-s3')).toMatchObject({ code: 0 });
 });
 
 it('what is pinned stays whatever gc is asked for, until it is let go', async () => {

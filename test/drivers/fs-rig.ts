@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
 import { build } from 'esbuild';
 import { afterAll } from 'vitest';
 
@@ -25,8 +26,11 @@ export function plant(root: string, files: Readonly<Record<string, string>>): vo
   }
 }
 
-export function errno(code: string, syscall: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${code}: fake, ${syscall}`), { code, syscall });
+/** As Node throws it: what libuv has no name for has only a number. */
+export function errno(name: string, syscall: string): NodeJS.ErrnoException {
+  const number = -((constants.errno as Readonly<Record<string, number>>)[name] ?? 4_000);
+  const [code] = getSystemErrorMap().get(number) ?? [number === -4_000 ? name : `Unknown system error ${number}`];
+  return Object.assign(new Error(`${code}: by this test, ${syscall}`), { code, errno: number, syscall });
 }
 
 const NOBODY = 65_534;

@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { StoreError } from '../../core/error.js';
 import type { Found, ReadOptions } from '../../store/store.js';
 import { stream } from '../../store/stream.js';
-import type { FileCalls } from './calls.js';
+import { type FileCalls, isErrno } from './calls.js';
 import { type Disk, headOf } from './disk.js';
 import { translate } from './errors.js';
 
@@ -38,7 +38,16 @@ export async function readFile(
     mine = false;
     return { head, body: pieces(disk, key, fd, stats, { offset, end, signal, check }) };
   } finally {
-    if (mine) await disk.quick.close(fd);
+    if (mine) await quietly(() => disk.quick.close(fd));
+  }
+}
+
+/** Of what was only read nothing is lost, and the kernel has let go of it whatever it says. */
+async function quietly(close: () => Promise<void> | void): Promise<void> {
+  try {
+    await close();
+  } catch (error) {
+    if (!isErrno(error)) throw error;
   }
 }
 
@@ -62,18 +71,15 @@ function pieces(disk: Disk, key: string, fd: number, stats: BigIntStats, range: 
   let reading: Promise<unknown> = Promise.resolve();
   let closing: Promise<void> | undefined;
 
-  /** Nobody waits for this one: what fails in it must not end the process. */
   function stop(): void {
-    void close().catch(() => {});
+    void close();
   }
 
   /** After a read in flight: its descriptor, closed and given to another file, would yield that file's bytes. */
   function close(): Promise<void> {
     range.signal?.removeEventListener('abort', stop);
-    closing ??= reading.then(
-      () => disk.slow.close(fd),
-      () => disk.slow.close(fd),
-    );
+    const end = () => quietly(() => disk.slow.close(fd));
+    closing ??= reading.then(end, end);
     return closing;
   }
 

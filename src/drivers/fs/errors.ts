@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type StoreCode, StoreError } from '../../core/error.js';
+import { errnoName } from '../../store/errno.js';
 import { isErrno } from './calls.js';
 
 interface Meaning {
@@ -60,17 +61,18 @@ export function translate(
   { store, key, remote, unclear }: { store: string; key: string; remote: boolean; unclear?: boolean },
 ): unknown {
   if (!isErrno(error) || __SABOTAGE__ === 'errors-untranslated') return error;
-  const { code, why, retryable = false } = MEANINGS[error.code] ?? UNKNOWN;
+  const status = errnoName(error);
+  const { code, why, retryable = false } = MEANINGS[status] ?? UNKNOWN;
   const facts = {
     store,
     key,
-    status: error.code,
+    status,
     retryable: retryable === 'remote' ? remote : retryable,
     ...(unclear && { unclear }),
   };
   return new StoreError(
     code,
-    `${store.startsWith('/') ? join(store, key) : `${store}/${key}`}: ${why} (${error.code} in ${error.syscall})`,
+    `${store.startsWith('/') ? join(store, key) : `${store}/${key}`}: ${why} (${status} in ${error.syscall})`,
     facts,
     { cause: error },
   );
