@@ -77,6 +77,7 @@ export const NOT_RECORDED = {
   'changed-after': 'what it left changed while it was being recorded',
   'not-keyed': 'its key cannot be computed safely',
   'writing-off': 'recording was switched off',
+  'not-kept': 'what is no plain file or folder, or changes while it is read, cannot be kept by content',
   'cache-failed': 'the cache could not be written',
 } as const;
 

@@ -1,4 +1,4 @@
-import { isStoreError } from '../core/error.js';
+import { IntegrityError, isStoreError } from '../core/error.js';
 import type { NotRecorded } from '../core/reason.js';
 import { commit, type Recorded } from './commit.js';
 import { endUploads } from './end-uploads.js';
@@ -88,6 +88,7 @@ export async function attempt(
     };
   } catch (error) {
     if (!isStoreError(error)) throw error;
-    return { ...done, recorded: { not: 'cache-failed', fact: error.message } };
+    const not = error.cause instanceof IntegrityError ? 'not-kept' : 'cache-failed';
+    return { ...done, recorded: { not, fact: error.message } };
   }
 }

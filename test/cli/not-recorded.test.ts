@@ -53,6 +53,18 @@ describe('what is not recorded', () => {
     expect(w.read('out/x')).toBe('other\n');
   });
 
+  it('not-kept: a link in what is to be kept by content', async () => {
+    const w = workflow(`
+  - name: links
+    run: mkdir -p made; echo x > made/x; ln -sf x made/l
+    outputs: [{ path: made/, atomic: true, keep: artifact, mode: replace }]
+`);
+    expect((await w.outcomes()).steps).toEqual({ links: 'ran no-record, not-kept' });
+    const told = await w.run();
+    expect(told.stderr).toMatch(/not recorded: not-kept {2}.*made\/l is a symbolic link: what is no plain file/);
+    expect(told.stderr).not.toContain('could not be written');
+  });
+
   it('validate says no, an output is not there, too small, or the marker is another’s', async () => {
     const step = (run: string, output: string, more = '') => `
   - name: s

@@ -6,7 +6,10 @@ import { Shop, type Tools, treeAt } from './shop.js';
 /** One thing that the command does, again and again: what is there before, the words, and what must be true afterwards. */
 export interface Scene {
   readonly name: string;
+  /** Where the store is. */
   readonly onS3: boolean;
+  /** Whether the place is there, too, wherever the store is. */
+  readonly placeOnS3?: true;
   open(tools: Tools): Promise<Staged>;
 }
 
@@ -210,6 +213,7 @@ await client.send(new aws.CompleteMultipartUploadCommand({ ...at('large'), Uploa
 const keptOnS3 = (onS3: boolean): Scene => ({
   name: 'kept objects gone',
   onS3,
+  placeOnS3: true,
   async open(tools) {
     const shop = new Shop(tools, onS3);
     const { witness } = shop;

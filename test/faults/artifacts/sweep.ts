@@ -45,7 +45,7 @@ export async function sweepArtifacts({ points, seed, server }: CampaignOptions, 
   const tools: Tools = { cli: built.cli, strace: program, server, bucket };
   try {
     await sdkMakeBucket(server, bucket);
-    const scenes = SCENES.filter(({ onS3 }) => !(onS3 && faults.onlyFolders));
+    const scenes = SCENES.filter(({ onS3, placeOnS3 }) => !faults.onlyFolders || !(onS3 || placeOnS3));
     const waiting = shuffled(scenes, random).slice(0, Math.max(1, Math.floor(points / LEAST_A_SCENE)));
     const each = Math.ceil(points / waiting.length);
     const lane = async () => {
