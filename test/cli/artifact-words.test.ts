@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { fileTrouble } from '../../src/artifacts/file-trouble.js';
 import { openStatIndex } from '../../src/artifacts/stat-index.js';
+import { progressLine } from '../../src/cli/progress.js';
 import { blake3 } from '../../src/hash.js';
 import { folderWith, startStepaside, stepaside } from '../rig/cli.js';
 
@@ -375,9 +376,56 @@ describe('trouble with files', () => {
     expect(failing(() => fs.openSync(own, 'r')).message).toBe(`${cwd}/deep: no such file or directory (ENOENT)`);
   });
 
+  it('a disk that refuses the index of what was read costs no put', async () => {
+    const w = await stored('a');
+    fs.rmSync(w.at('.stepaside/stats'), { recursive: true });
+    fs.writeFileSync(w.at('.stepaside/stats'), 'no folder');
+    fs.mkdirSync(w.at('b'));
+    for (let i = 0; i < 1100; i++) fs.writeFileSync(w.at(`b/${i}`), `${i}`);
+    // Older than what could be changed again within a moment: more than a page of them is noted.
+    for (let i = 0; i < 1100; i++) fs.utimesSync(w.at(`b/${i}`), 1, 1);
+    await wait(2600);
+    expect(await w.say('artifact', 'put', 'b')).toMatchObject({ code: 0, stderr: expect.stringMatching(/1100 files/) });
+  });
+
   it('an index that cannot be removed hides no other error', () => {
     const cwd = folderWith({ file: '' });
     const index = openStatIndex({ file: join(cwd, 'file/below'), hash: blake3(), of: 'x' });
     expect(() => index.close()).not.toThrow();
   });
+});
+
+describe('an option', () => {
+  it('that the verb does not know, or that would do nothing, is refused', async () => {
+    const w = await stored('a');
+    const digest = w.digests[0]!;
+    const refused: readonly (readonly [RegExp, ...string[]])[] = [
+      [/artifact put knows no --only/, 'artifact', 'put', 'a', '--only', 'f'],
+      [/artifact put knows no --replace/, 'artifact', 'put', 'a', '--replace'],
+      [/artifact get knows no --strict/, 'artifact', 'get', digest, 'out', '--strict'],
+      [/artifact get knows no --marker/, 'artifact', 'get', digest, 'out', '--marker', 'x'],
+      [/artifact ls knows no --pin/, 'artifact', 'ls', '--pin'],
+      [/--only means nothing for stdout/, 'artifact', 'get', digest, '-', '--only', 'f'],
+      [/an empty digest names nothing/, 'artifact', 'get', '', 'out'],
+      [/--budget is about bytes, and none would be read/, 'verify', '--budget', '1MiB'],
+      [/--after is about bytes, and none would be read/, 'verify', '--after', 'v1/packs/x'],
+      [/--after zzz: no object of the store begins so/, 'verify', '--full', '--after', 'zzz'],
+    ];
+    for (const [said, ...words] of refused)
+      expect(await w.say(...words), words.join(' ')).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(said),
+      });
+    expect(fs.existsSync(w.at('out'))).toBe(false);
+    expect(await w.say('verify', '--full', '--budget', '1MiB')).toMatchObject({ code: 0 });
+  });
+});
+
+it('progress tells what was there by what was found there, not by what is still on its way', () => {
+  const tally = { files: 2, bytes: 3 * 2 ** 20, storedBytes: 0, thereBytes: 2 ** 20, totalBytes: 6 * 2 ** 20 };
+  expect(progressLine('put', tally, 1000)).toBe(
+    'put  [============            ] 50%  3.0 MiB of 6.0 MiB  2 files  3.0 MiB/s  1.0 MiB were there',
+  );
+  expect(progressLine('get', tally, 1000)).not.toContain('were there');
 });
