@@ -21,6 +21,16 @@ export interface Tally {
   readonly [more: string]: unknown;
 }
 
+/** What a campaign at system calls counts while it goes on. */
+export interface Found {
+  points: number;
+  injected: number;
+  wrong: number;
+  lost: number;
+  readonly examples: string[];
+  readonly byScene: Record<string, number>;
+}
+
 export type Campaign = (options: CampaignOptions) => Promise<Tally>;
 
 /** Counts errors nobody handled while `act` runs: each would have ended the user's process. */

@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from 'node:fs';
 import { StoreError } from '../../core/error.js';
 import type { Found, ReadOptions } from '../../store/store.js';
 import { stream } from '../../store/stream.js';
-import { type FileCalls, isErrno } from './calls.js';
+import { attempted, type FileCalls } from './calls.js';
 import { type Disk, headOf } from './disk.js';
 import { translate } from './errors.js';
 
@@ -38,16 +38,8 @@ export async function readFile(
     mine = false;
     return { head, body: pieces(disk, key, fd, stats, { offset, end, signal, check }) };
   } finally {
-    if (mine) await quietly(() => disk.quick.close(fd));
-  }
-}
-
-/** Of what was only read nothing is lost, and the kernel has let go of it whatever it says. */
-async function quietly(close: () => Promise<void> | void): Promise<void> {
-  try {
-    await close();
-  } catch (error) {
-    if (!isErrno(error)) throw error;
+    // Of what was only read nothing is lost, and the kernel has let go of it whatever it says.
+    if (mine) await attempted(() => disk.quick.close(fd));
   }
 }
 
@@ -78,7 +70,7 @@ function pieces(disk: Disk, key: string, fd: number, stats: BigIntStats, range: 
   /** After a read in flight: its descriptor, closed and given to another file, would yield that file's bytes. */
   function close(): Promise<void> {
     range.signal?.removeEventListener('abort', stop);
-    const end = () => quietly(() => disk.slow.close(fd));
+    const end = () => attempted(() => disk.slow.close(fd));
     closing ??= reading.then(end, end);
     return closing;
   }

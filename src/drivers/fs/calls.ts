@@ -84,3 +84,10 @@ function absent(error: unknown): undefined {
 export function isErrno(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'syscall' in error;
 }
+
+/** What goes wrong here must not hide what counts: the error before it, or that all was read. */
+export async function attempted(call: () => unknown): Promise<void> {
+  try {
+    await call();
+  } catch {}
+}

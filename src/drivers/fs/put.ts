@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { StoreError } from '../../core/error.js';
-import { type FileCalls, isErrno } from './calls.js';
+import { attempted, type FileCalls, isErrno } from './calls.js';
 import type { Disk } from './disk.js';
 import { translate } from './errors.js';
 import { badKey, temporaryName } from './names.js';
@@ -79,13 +79,6 @@ async function writeDown(disk: Disk, temporary: string, body: Uint8Array, calls:
   }
   // NFS reports lost writes here: close(2), "Dealing with error returns from close()".
   await calls.close(fd);
-}
-
-/** What goes wrong here must not hide the error that counts. */
-async function attempted(call: () => unknown): Promise<void> {
-  try {
-    await call();
-  } catch {}
 }
 
 interface Naming extends PutOptions {

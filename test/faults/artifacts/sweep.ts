@@ -3,7 +3,7 @@ import { randomFrom, shuffled } from '../../conformance/random.js';
 import { ownBuild } from '../../rig/own-build.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
 import { strace } from '../../rig/strace.js';
-import type { CampaignOptions, Tally } from '../campaign.js';
+import type { CampaignOptions, Found, Tally } from '../campaign.js';
 import { type Call, callsIn, type Injection, LITTER_A_FAULT, type Ran } from '../run-under.js';
 import { SCENES, type Scene, type Staged } from './scenes.js';
 import type { Tools } from './shop.js';
@@ -21,15 +21,6 @@ export interface Faults {
   readonly isHit: (ran: Ran, folder: string) => boolean;
   readonly judgeRan: (ran: Ran) => readonly string[];
   readonly onlyFolders?: boolean;
-}
-
-interface Found {
-  points: number;
-  injected: number;
-  wrong: number;
-  lost: number;
-  readonly examples: string[];
-  readonly byScene: Record<string, number>;
 }
 
 /**

@@ -4,6 +4,7 @@ import { ownBuild } from '../../rig/own-build.js';
 import type { S3Facts } from '../../rig/s3-server.js';
 import { sdkMakeBucket } from '../../rig/sdk.js';
 import { strace } from '../../rig/strace.js';
+import type { Found as Counted } from '../campaign.js';
 import { type Call, callsIn, type Injection, LITTER_A_FAULT, type Ran } from '../run-under.js';
 import { startHand } from './hand.js';
 import { judge, type Strictness } from './oracle.js';
@@ -20,13 +21,7 @@ export interface Scene {
   readonly state: State;
 }
 
-export interface Found {
-  points: number;
-  injected: number;
-  wrong: number;
-  lost: number;
-  readonly examples: string[];
-  readonly byScene: Record<string, number>;
+export interface Found extends Counted {
   readonly byCall: Record<string, number>;
   readonly endings: Record<string, number>;
 }
